@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Best paths of all models: in fixed point by lanes, certified, else by the plain recursion.
+
+Source:  Viterbi (1967); Rabiner (1989), section III-B.
+Differs: the score of the path found is computed from the logarithms themselves; only if it reaches
+         the bound of `lane_viterbi` is the path accepted.
+Cost:    O(N K^2) time; 17 N bytes and K bytes for each step.
+Checked: `viterbi` on every kind of chain; impossible sequences.
+"""
+# N steps of S sequences, K states; columns are steps in the order of the lanes
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .checks import exact_log
+from .e_step import CHUNK, Data, Model, log_model
+from .lane_viterbi import WIDEST, Words, lane_viterbi, quantised, row_mask
+from .lanes import Segment, blocks, sums_by_sequence
+from .viterbi import viterbi
+
+__all__ = ["best_paths", "path_scores"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+def best_paths(model: Model, data: Data) -> tuple[Floats, Ints]:
+    """Log-probability (S,) of the best path of each sequence, and its states (N,) as columns."""
+    lanes, K = data.lanes, len(model.startprob)
+    log_pi, log_A = exact_log(model.startprob), exact_log(model.transmat)
+    doubtful = np.ones(lanes.n_sequences, dtype=bool)
+    score, states = np.empty(lanes.n_sequences), np.empty(len(lanes.order), dtype=np.int64)
+    if K <= WIDEST:
+        found = lane_viterbi(lanes, log_pi, log_A, _words(model, data))
+        if found is None:
+            return _best_paths_uncut(model, data)
+        states = found.states
+        score, log_scale = path_scores(model, data, states)
+        # 2^-40 of rounding in two terms a step, and that of the sum itself
+        room = 1e-10 * np.bincount(lanes.sequence, lanes.length)
+        possible = np.isfinite(score) & np.isfinite(log_scale)
+        gap = found.bound[possible] + log_scale[possible] - score[possible]
+        doubtful[possible] = np.abs(gap) > room[possible]
+    for s in np.flatnonzero(doubtful):
+        path = viterbi(*log_model(model, data, int(s)))
+        score[s], states[lanes.columns(int(s))] = path.log_probability, path.states
+    return score, states
+
+
+def _best_paths_uncut(model: Model, data: Data) -> tuple[Floats, Ints]:
+    """Decode with one lane a sequence, which nothing has to be guessed for."""
+    every = np.ones(data.lanes.n_sequences, dtype=bool)
+    uncut = data.only(every, len(model.startprob) ** 2, width=1)
+    score, found = best_paths(model, uncut)
+    states = np.empty_like(found)
+    for s in range(len(score)):
+        states[data.lanes.columns(s)] = found[uncut.lanes.columns(s)]
+    return score, states
+
+
+def _words(model: Model, data: Data) -> Words:
+    """Log-likelihoods in fixed point, less the largest of each column, made as they are used."""
+    K = len(model.startprob)
+    row = (np.arange(K) - row_mask(K))[:, None]
+
+    def words(segment: Segment, first: int) -> Iterator[Ints]:
+        n = segment.alive
+        stride = max(1, CHUNK // (n * K))
+        block = np.empty((K, n), dtype=np.int64)
+        for begin in range(first, segment.stop, stride):
+            column = segment.column + (begin - segment.first) * n
+            stop = column + min(stride, segment.stop - begin) * n
+            log_b, codes = model.emission.log_table(data.observations[..., column:stop])
+            top = log_b.max(axis=0)
+            table = quantised(log_b - np.where(top > -np.inf, top, 0.0), K)[::-1] + row
+            if codes is None:
+                yield from np.moveaxis(table.reshape(K, -1, n), 1, 0)
+            else:
+                for x_t in codes.reshape(-1, n):
+                    yield np.take(table, x_t, axis=1, out=block, mode="clip")
+
+    return words
+
+
+def path_scores(model: Model, data: Data, states: Ints) -> tuple[Floats, Floats]:
+    """Log-probability (S,) of given paths, and the largest log_b of each step, summed (S,)."""
+    lanes = data.lanes
+    log_A = exact_log(model.transmat)
+    score, scale = np.zeros(lanes.n_lanes), np.zeros(lanes.n_lanes)
+    end = np.empty(lanes.n_lanes, dtype=np.int64)
+    for segment in lanes.segments:
+        n = segment.alive
+        path = blocks(states, segment)  # (steps, n)
+        stride = max(1, CHUNK // (n * len(log_A)))
+        for first in range(0, len(path), stride):
+            z = path[first : first + stride]
+            column = segment.column + first * n
+            log_b, codes = model.emission.log_table(
+                data.observations[..., column : column + z.size]
+            )
+            at = np.arange(z.size) if codes is None else codes
+            score[:n] += log_b[z.ravel(), at].reshape(z.shape).sum(axis=0)
+            scale[:n] += log_b.max(axis=0)[at].reshape(z.shape).sum(axis=0)
+            score[:n] += log_A[z[:-1], z[1:]].sum(axis=0)
+            if column:
+                score[:n] += log_A[end[:n], z[0]]
+            end[:n] = z[-1]
+    begins = np.ones(lanes.n_lanes, dtype=bool)
+    begins[lanes.cut] = False
+    entry = blocks(states, lanes.segments[0])[0]  # (C,)
+    score[begins] += exact_log(model.startprob)[entry[begins]]
+    score[lanes.cut] += log_A[end[lanes.before], entry[lanes.cut]]
+    return sums_by_sequence(lanes, score), sums_by_sequence(lanes, scale)
