@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""BatchNorm: each channel to mean 0, variance 1 over the batch, scaled and shifted.
+
+Source:  Ioffe & Szegedy (2015), algorithm 1 (training) and 2 (inference).
+Differs: running statistics are exponential averages, of the unbiased variance, as in PyTorch; a
+         single value has variance 0. A frozen layer uses its running statistics in training too.
+Cost:    about 12 passes over x, forward and backward together, in blocks that stay in cache; x is
+         kept, not copied.
+Checked: central differences against a random cotangent; PyTorch to 1e-10 in float64.
+"""
+# M values in each of C channels: batch, and time or height and width
+# x, y (..., C)   gain, shift, mean, var (C,)   r = 1 / standard deviation   n = (x - mean) r
+# Inside, x is one long vector, worked through in blocks that hold whole values of all channels;
+# vectors are repeated to the length of a block: a broadcast over few channels costs 10 ns a row,
+# and even a wide one half as much again as two arrays of one length.
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .module import Module
+
+__all__ = ["BatchNorm1D", "BatchNorm2D", "batch_norm", "batch_norm_grad"]
+
+_CHANNEL_BLOCK = 16384  # numbers: x, y and three vectors of it fit the second-level cache
+
+
+class BatchNormCache(NamedTuple):
+    """What the backward pass needs."""
+
+    x: NDArray[np.floating]  # as given
+    mean: NDArray[np.floating]  # (C,) that was subtracted
+    var: NDArray[np.floating]  # (C,) biased, that was divided by
+    r: NDArray[np.floating]  # (C,) 1 / sqrt(var + eps)
+    gain: NDArray[np.floating]  # (C,)
+    of_batch: bool  # mean and var are those of x, so they have gradients
+
+
+def batch_norm(
+    x: NDArray[np.floating],
+    gain: NDArray[np.floating],
+    shift: NDArray[np.floating],
+    mean: NDArray[np.floating] | None = None,
+    var: NDArray[np.floating] | None = None,
+    *,
+    eps: float = 1e-5,
+) -> tuple[NDArray[np.floating], BatchNormCache]:
+    """Normalise each channel over all other axes, then scale and shift.
+
+    Parameters
+    ----------
+    x : (..., C) array
+        Channels last.
+    gain, shift : (C,) arrays
+        Applied after normalising.
+    mean, var : (C,) arrays, default None
+        Constants to normalise with; None takes those of x.
+    eps : float, default 1e-5
+        Added to the variance; keeps a constant channel finite.
+
+    Returns
+    -------
+    y : array of the shape of x
+    cache : BatchNormCache
+        For `batch_norm_grad`.
+
+    Raises
+    ------
+    ValueError
+        If a vector is not of shape (C,), or one of mean and var is missing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> y, _ = batch_norm(np.array([[1.0], [2.0], [3.0]]), np.ones(1), np.zeros(1), eps=0.0)
+    >>> y[:, 0].round(4)
+    array([-1.2247,  0.    ,  1.2247])
+    """
+    for name, v in (("gain", gain), ("shift", shift), ("mean", mean), ("var", var)):
+        if v is not None and (x.ndim < 1 or v.shape != x.shape[-1:]):
+            raise ValueError(
+                f"{name} must have one number a channel of x, {x.shape}, got {v.shape}"
+            )
+    if (mean is None) != (var is None):
+        raise ValueError("mean and var must be given together")
+    C, flat = x.shape[-1], x.reshape(-1)
+    y = np.empty(flat.shape, np.result_type(x, gain))
+    of_batch = mean is None or var is None
+    if mean is None or var is None:
+        mean, var = _moments(flat, C)
+    r = (1 / np.sqrt(var + eps)).astype(y.dtype)
+    m, a, b = (_repeated(v, flat.size) for v in (mean, gain * r, shift))
+    for here in _channel_blocks(flat.size, m.size):
+        out = y[here]
+        np.subtract(flat[here], m[: out.size], out=out)  # first: x a + (b - m a) loses digits
+        out *= a[: out.size]
+        out += b[: out.size]
+    return y.reshape(x.shape), BatchNormCache(x, mean, var, r, gain, of_batch)
+
+
+def batch_norm_grad(
+    dy: NDArray[np.floating], cache: BatchNormCache
+) -> tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.floating]]:
+    """Gradients dx (as x), dgain and dshift (C,) of `batch_norm`, given dy (as x)."""
+    x, mean, _, r, gain, of_batch = cache
+    C, flat, g = len(gain), x.reshape(-1), dy.reshape(-1)
+    m, a = _repeated(mean, g.size), _repeated(gain * r, g.size)
+    product = np.empty(min(m.size, g.size), g.dtype)
+    sums = np.zeros((2, _sum_width(C)), g.dtype)
+    for here in _channel_blocks(g.size, m.size):
+        p = product[: g[here].size]
+        np.subtract(flat[here], m[: p.size], out=p)
+        p *= g[here]
+        _add_sums(sums[0], p)
+        _add_sums(sums[1], g[here])
+    with_n, dshift = sums.reshape(2, -1, max(C, 1)).sum(axis=1)[:, :C]
+    dgain = with_n * r
+    dx = np.empty(g.shape, g.dtype)
+    M = max(g.size // max(C, 1), 1)
+    slope = _repeated(dgain / M * r * gain * r, g.size)
+    offset = _repeated(dshift / M * gain * r, g.size)
+    for here in _channel_blocks(g.size, m.size):
+        out = dx[here]
+        n = out.size
+        np.multiply(g[here], a[:n], out=out)
+        if of_batch:
+            p = product[:n]
+            np.subtract(flat[here], m[:n], out=p)
+            p *= slope[:n]  # what the variance moved
+            p += offset[:n]  # what the mean moved
+            out -= p
+    return dx.reshape(x.shape), dgain, dshift
+
+
+class BatchNorm1D(Module):
+    """Normalisation of each channel over a batch of vectors or sequences; see `batch_norm`.
+
+    Parameters
+    ----------
+    momentum : float, default 0.1
+        Weight of the newest batch in the running statistics.
+    eps : float, default 1e-5
+        Added to the variance.
+
+    Raises
+    ------
+    ValueError
+        If momentum is not in [0, 1].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> layer = BatchNorm1D().init(np.zeros((1, 2)), rng=0)
+    >>> x = np.array([[0.0, 10.0], [2.0, 30.0]])
+    >>> y, cache = layer.forward(x, training=True)
+    >>> y.round(2), layer.mean
+    (array([[-1., -1.], [ 1.,  1.]]), array([0.1, 2. ]))
+    """
+
+    params = ("gain", "shift")
+    buffers = ("mean", "var")  # running statistics
+    gain: Any = None
+    shift: Any = None
+    mean: Any = None
+    var: Any = None
+    _ranks: tuple[int, ...] = (2, 3)
+
+    def __init__(self, momentum: float = 0.1, eps: float = 1e-5) -> None:
+        """Store the options; parameters and statistics come with init."""
+        if not 0 <= momentum <= 1:
+            raise ValueError(f"{type(self).__name__}: momentum must be in [0, 1], got {momentum}")
+        self.momentum, self.eps = momentum, eps
+
+    def build(self, rng: np.random.Generator, dtype: Any, x: Any) -> None:
+        """Gain one, shift zero, running mean 0 and variance 1."""
+        C = np.shape(x)[-1]
+        self.gain, self.shift = np.ones(C, dtype), np.zeros(C, dtype)
+        self.mean, self.var = np.zeros(C, dtype), np.ones(C, dtype)
+
+    def forward(
+        self, x: Any, *, training: bool = False, rng: Any = None
+    ) -> tuple[Any, BatchNormCache]:
+        """Output of the shape of x, and the cache; training moves the running statistics."""
+        if self.gain is None:
+            self.build_now(x)
+        x = self.accept(x, ("...", len(self.gain)), self.gain)
+        if x.ndim not in self._ranks:
+            ranks = " or ".join(map(str, self._ranks))
+            raise self.error(f"input must have {ranks} axes, got shape {x.shape}")
+        if not training or self.frozen or x.size == 0:
+            return batch_norm(x, self.gain, self.shift, self.mean, self.var, eps=self.eps)
+        y, cache = batch_norm(x, self.gain, self.shift, eps=self.eps)
+        M, w = x.size // len(self.gain), self.momentum
+        self.mean = (1 - w) * self.mean + w * cache.mean
+        self.var = (1 - w) * self.var + (w * M / max(M - 1, 1)) * cache.var  # unbiased
+        return y, cache
+
+    def backward(self, dy: Any, cache: Any, need_dx: bool = True) -> Any:
+        """Add dgain and dshift to grads; return dx."""
+        dx, dgain, dshift = batch_norm_grad(dy, self.own(cache, BatchNormCache))
+        self.accumulate(dgain, dshift)
+        return dx
+
+
+class BatchNorm2D(BatchNorm1D):
+    """Normalisation of each channel over a batch of images (N, H, W, C); see `batch_norm`.
+
+    Parameters
+    ----------
+    momentum : float, default 0.1
+        Weight of the newest batch in the running statistics.
+    eps : float, default 1e-5
+        Added to the variance.
+
+    Raises
+    ------
+    ValueError
+        If momentum is not in [0, 1].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> layer = BatchNorm2D().init(np.zeros((1, 4, 4, 3)), rng=0)
+    >>> layer.forward(np.ones((2, 4, 4, 3)), training=True)[0].shape, layer.gain.shape
+    ((2, 4, 4, 3), (3,))
+    """
+
+    _ranks = (4,)
+
+
+def _sum_width(C: int) -> int:
+    """Channels, repeated to about 512: longer rows sum faster."""
+    return max(C, 1) * max(1, 512 // max(C, 1))
+
+
+def _repeated(v: NDArray[np.floating], size: int) -> NDArray[np.floating]:
+    """Repeat a (C,) vector to the length of a block, or of x where that is less."""
+    width = _sum_width(len(v))
+    rows = min(max(1, _CHANNEL_BLOCK // width), -(-size // width))
+    block = np.empty((rows, width), v.dtype)
+    block[...] = np.tile(v, width // max(len(v), 1))[:width]
+    return block.reshape(-1)
+
+
+def _channel_blocks(size: int, step: int) -> Iterator[slice]:
+    for start in range(0, size, max(step, 1)):
+        yield slice(start, min(start + step, size))
+
+
+def _add_sums(total: NDArray[np.floating], x: NDArray[np.floating]) -> None:
+    """Add the columns of x, seen as rows of the width of total; the last may be short."""
+    rows, rest = divmod(x.size, total.size)
+    total += np.dot(np.ones(rows, x.dtype), x[: x.size - rest].reshape(rows, total.size))
+    total[:rest] += x[x.size - rest :]
+
+
+def _moments(
+    flat: NDArray[np.floating], C: int
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Mean and biased variance of each channel, the second about the first."""
+    M = max(flat.size // max(C, 1), 1)
+    total, squares = np.zeros((2, _sum_width(C)), flat.dtype)
+    _add_sums(total, flat)
+    mean = total.reshape(-1, max(C, 1)).sum(axis=0)[:C] / M
+    m = _repeated(mean, flat.size)
+    for here in _channel_blocks(flat.size, m.size):
+        d = flat[here] - m[: flat[here].size]
+        d *= d
+        _add_sums(squares, d)
+    return mean, squares.reshape(-1, max(C, 1)).sum(axis=0)[:C] / M
