@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Files: write vendored modules into a source tree, and tell what became of them.
+
+Source:  the file safety of shadcn/ui (planned writes, nothing overwritten unasked) and of pip.
+Differs: the state of a file is read from the file itself; there is no list to keep beside it.
+Cost:    a check renders each file anew, a few milliseconds.
+Checked: traversal, links, edited and unknown files, read-only folders and full disks: a test each.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import os
+import re
+import secrets
+from enum import StrEnum
+from pathlib import Path
+
+from .digest import digest
+from .render import Header, read_header, render
+from .sources import VendorError
+
+__all__ = [
+    "State",
+    "difference",
+    "shown",
+    "state_of",
+    "target_file",
+    "vendored_files",
+    "write_file",
+]
+
+FILE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\.py")
+
+
+class State(StrEnum):
+    """What became of a vendored file."""
+
+    UNTOUCHED = "untouched"
+    EDITED = "edited"
+    OUTDATED = "outdated"
+    BOTH = "edited and outdated"
+
+
+def shown(text: object) -> str:
+    r"""Spell a path or a name without control characters.
+
+    Parameters
+    ----------
+    text : object
+        Whatever a user or a file gave.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> print(shown("a\x1b[2Jb"))
+    a\x1b[2Jb
+    """
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(text))
+
+
+def target_file(into: Path, name: str) -> Path:
+    """Find the file to write, inside a folder and nowhere else.
+
+    Parameters
+    ----------
+    into : Path
+        The folder; made by `write_file` if it is missing.
+    name : str
+        A plain file name such as ``viterbi.py``.
+
+    Returns
+    -------
+    Path
+        Without links on the way.
+
+    Raises
+    ------
+    VendorError
+        If the name is no module name, into is a file, or a link leads elsewhere.
+
+    Examples
+    --------
+    >>> target_file(Path("."), "../viterbi.py")
+    Traceback (most recent call last):
+    byhand.vendor.sources.VendorError: ../viterbi.py is no file name for a Python module
+    """
+    if not FILE_NAME.fullmatch(name):
+        raise VendorError(f"{shown(name)} is no file name for a Python module")
+    folder = Path(os.path.realpath(into))
+    if folder.exists() and not folder.is_dir():
+        raise VendorError(f"--into {shown(into)} is a file, not a folder")
+    path = folder / name
+    if path.is_symlink() or path.is_dir():
+        kind = "link" if path.is_symlink() else "folder"
+        raise VendorError(f"{shown(path)} is a {kind}: nothing is written through or over it")
+    return path
+
+
+def write_file(path: Path, text: str, *, force: bool = False, dry_run: bool = False) -> str:
+    """Write a vendored file whole or not at all; keep what is not ours to overwrite.
+
+    Parameters
+    ----------
+    path : Path
+        From `target_file`.
+    text : str
+        From `render`.
+    force : bool, default False
+        Overwrite an edited or a foreign file.
+    dry_run : bool, default False
+        Only say what would be done.
+
+    Returns
+    -------
+    str
+        ``"create"``, ``"overwrite"`` or ``"unchanged"``.
+
+    Raises
+    ------
+    VendorError
+        If the file is edited or not a vendored one and force is not given, or it cannot be
+        written; the old file is then as it was.
+
+    Examples
+    --------
+    >>> write_file(Path("no_such_folder/x.py"), render(["vendor.digest"]), dry_run=True)
+    'create'
+    """
+    data = text.encode()
+    done = "create"
+    if path.exists():
+        if path.read_bytes() == data:
+            return "unchanged"
+        header = _header_of(path)
+        if not force and header is None:
+            raise VendorError(f"{shown(path)} exists and byhand-vendor did not write it: --force?")
+        if not force and header is not None and _is_edited(header):
+            raise VendorError(f"{shown(path)} was edited since it was vendored: --force?")
+        done = "overwrite"
+    if dry_run:
+        return done
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(beside, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except OSError as error:
+        raise VendorError(f"{shown(path)} cannot be written: {error.strerror}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+    return done
+
+
+def vendored_files(folder: Path) -> list[Path]:
+    """Find the vendored files in a folder and below; links are not followed.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to look.
+
+    Returns
+    -------
+    list of Path
+        Sorted.
+
+    Raises
+    ------
+    VendorError
+        If there is no such folder.
+
+    Examples
+    --------
+    >>> vendored_files(Path("/no such folder"))
+    Traceback (most recent call last):
+    byhand.vendor.sources.VendorError: /no such folder is no folder
+    """
+    if not folder.is_dir():
+        raise VendorError(f"{shown(folder)} is no folder")
+    found = []
+    for home, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            path = Path(home, name)
+            if name.endswith(".py") and not path.is_symlink() and _header_of(path):
+                found.append(path)
+    return found
+
+
+def state_of(path: Path) -> State:
+    """Tell whether a vendored file was edited, and whether the packages have moved on.
+
+    Parameters
+    ----------
+    path : Path
+        A vendored file.
+
+    Returns
+    -------
+    State
+
+    Raises
+    ------
+    VendorError
+        If it is none.
+
+    Examples
+    --------
+    >>> state_of(Path(__file__))
+    Traceback (most recent call last):
+    byhand.vendor.sources.VendorError: ...files.py is no vendored file
+    """
+    header = _checked_header(path)
+    edited, outdated = _is_edited(header), _is_outdated(header)
+    if edited and outdated:
+        return State.BOTH
+    return State.EDITED if edited else State.OUTDATED if outdated else State.UNTOUCHED
+
+
+def difference(path: Path) -> str:
+    """Compare a vendored file with what the installed packages would write now.
+
+    Parameters
+    ----------
+    path : Path
+        A vendored file.
+
+    Returns
+    -------
+    str
+        A unified diff from the file to the new one, empty where they are the same.
+
+    Raises
+    ------
+    VendorError
+        If the file is none of ours, or what it holds is not installed.
+
+    Examples
+    --------
+    >>> difference(Path(__file__))
+    Traceback (most recent call last):
+    byhand.vendor.sources.VendorError: ...files.py is no vendored file
+    """
+    fresh = render(_checked_header(path).names)
+    old = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    name = shown(path)
+    lines = difflib.unified_diff(old, fresh.splitlines(keepends=True), name, f"{name} (new)")
+    return "".join(lines)
+
+
+def _header_of(path: Path) -> Header | None:
+    try:
+        return read_header(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _checked_header(path: Path) -> Header:
+    header = _header_of(path)
+    if header is None:
+        raise VendorError(f"{shown(path)} is no vendored file")
+    return header
+
+
+def _is_edited(header: Header) -> bool:
+    try:
+        return digest(header.body) != header.digest
+    except (SyntaxError, ValueError, RecursionError):  # no longer Python
+        return True
+
+
+def _is_outdated(header: Header) -> bool:
+    fresh = read_header(render(header.names))
+    return fresh is None or fresh.digest != header.digest
