@@ -133,8 +133,8 @@ ROWS = [
         data=lambda: counts(1),
         domains=COMMON
         | {
-            "lambdas_prior": Real(0) | Free("array: test_hmm_emissions.py"),
-            "lambdas_weight": Real(0) | Free("array: test_hmm_emissions.py"),
+            "lambdas_prior": Real(0) | Free("array: test_hmm_counts.py"),
+            "lambdas_weight": Real(0) | Free("array: test_hmm_counts.py"),
         },
         **SHARED,
     ),
@@ -142,7 +142,7 @@ ROWS = [
         MultinomialHMM,
         FEW,
         data=lambda: counts(2),
-        domains=COMMON | {"n_trials": Free("number, array or None: test_hmm_emissions.py")},
+        domains=COMMON | {"n_trials": Free("number, array or None: test_hmm_counts.py")},
         **SHARED,
     ),
     *(FunctionRow(f, logs) for f in (forward, backward, forward_backward, viterbi)),

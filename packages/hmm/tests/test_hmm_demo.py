@@ -10,7 +10,7 @@ import pytest
 from byhand.hmm.__main__ import main
 
 
-def test_the_demo_finds_the_vowels(capsys: Any, tmp_path: Any) -> None:
+def test_the_demo_finds_the_vowels_and_the_books_earthquakes(capsys: Any, tmp_path: Any) -> None:
     arguments = []
     try:
         import matplotlib  # noqa: F401
@@ -25,6 +25,8 @@ def test_the_demo_finds_the_vowels(capsys: Any, tmp_path: Any) -> None:
     assert len(letters["state C"].split()) == 21
     assert "log-likelihood per character: -2.70" in text
     assert "-> CCVCCVC" in text
+    assert "log-likelihood: -328.5275 nats, AIC 679.1" in text  # as the book prints them
+    assert "means: 13.13, 19.71, 29.71" in text
     if arguments:
         assert (tmp_path / "bars.png").stat().st_size > 5000
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+import byhand.hmm.best_paths
 import byhand.hmm.lane_posterior
 from byhand.hmm import forward, forward_backward, viterbi
 from byhand.hmm.best_paths import best_paths
@@ -22,6 +23,7 @@ from byhand.hmm.e_step import (
     log_likelihoods,
     posteriors,
 )
+from byhand.hmm.gaussian_emission import GaussianEmission
 from byhand.hmm.lane_passes import forward_pass
 from byhand.hmm.lane_viterbi import quantised
 from byhand.hmm.lanes import lane_sums, lay_lanes, sums_by_sequence
@@ -109,6 +111,33 @@ def test_decoded_paths_equal_the_plain_recursion(case: Any) -> None:
         assert_allclose(own, path.log_probability, rtol=1e-12)
 
 
+def test_lanes_find_the_paths_without_the_plain_recursion(case: Any, monkeypatch: Any) -> None:
+    model, _, logs, x = case
+
+    def refuse(*args: Any) -> Any:
+        raise AssertionError("the certificate failed")
+
+    monkeypatch.setattr(byhand.hmm.best_paths, "viterbi", refuse)
+    lengths = np.array([len(each[2]) for each in logs])
+    data = lay_out(x[:, None].astype(float), lengths, None, model.emission, 16)
+    best_paths(model, data)
+
+
+def test_many_states_that_do_not_settle_are_decoded_uncut(random_model: Any) -> None:
+    K = 14
+    pi, A, _ = random_model(K, 6, 0, "sticky")
+    B = np.full((K, 6), 1 / 6) + 1e-3 * np.random.default_rng(0).normal(size=(K, 6))
+    x = np.random.default_rng(1).integers(0, 6, 1500)
+    model = Model(pi, A, CategoricalEmission(B / B.sum(axis=1, keepdims=True)))
+    data = lay_out(x[:, None].astype(float), np.array([1000, 500]), None, model.emission, K * K)
+    score, states = best_paths(model, data)
+    log_b = np.log(model.emission.emissionprob_)[:, x].T
+    for s, part in enumerate((slice(0, 1000), slice(1000, 1500))):
+        path = viterbi(np.log(pi), np.log(A), log_b[part])
+        assert_allclose(score[s], path.log_probability, rtol=1e-12)
+        assert_array_equal(states[data.lanes.columns(s)], path.states)
+
+
 def test_weights_count_a_sequence_several_times(case: Any) -> None:
     model, data, _, _ = case
     weight = np.arange(1.0, data.lanes.n_sequences + 1)
@@ -170,6 +199,9 @@ def test_emissions_of_1e_minus_150_give_the_answer_of_logarithms() -> None:
     exact = 82 * np.log(0.5) + 3 * np.log(1e-150)
     assert_allclose(log_likelihoods(model, data), [exact], rtol=1e-12)
     assert_allclose(expected_statistics(model, data).log_likelihood, exact, rtol=1e-12)
+    assert_allclose(expected_statistics(model, data).emission, [[80, 3], [0, 0]], atol=1e-9)
+    twice = expected_statistics(model, data._replace(weight=np.array([2.0])))
+    assert_allclose(twice.emission, [[160, 6], [0, 0]], atol=1e-9)
     assert_allclose(filtered(model, data)[0, data.lanes.columns(0)[-1]], 1.0)
     assert_allclose(posteriors(model, data)[1][0], 1.0)
 
@@ -218,6 +250,22 @@ def test_rounding_to_fixed_point_is_finer_than_2_to_the_minus_40() -> None:
     words = quantised(log_p, 8) >> 3
     assert_allclose(np.ldexp(words.astype(float), -40), log_p, rtol=0, atol=2.0**-41 * 1.001)
     assert (quantised(np.array([-2000.0, -np.inf]), 8) >> 43).tolist() == [-1024, -16384]
+
+
+def test_scores_that_are_cut_off_alike_are_told_apart_by_the_certificate() -> None:
+    """At the outlier both states that can be there score below -1024, and 1 better than 0."""
+    means = np.array([[0.0], [30.0], [100.0]])
+    A = np.array([[0.5, 0.5, 0], [0.5, 0.5, 0], [0, 0, 1.0]])
+    model = Model(np.array([0.5, 0.5, 0]), A, GaussianEmission(means, np.ones(3), "spherical"))
+    x = np.full(20, 15.0)
+    x[10] = 100.0
+    data = lay_out(x[:, None], np.array([20]), None, model.emission, 9)
+    score, states = best_paths(model, data)
+    assert states[data.lanes.columns(0)][10] == 1
+    log_b = model.emission.log_likelihood(x[None]).T
+    with np.errstate(divide="ignore"):
+        path = viterbi(np.log(model.startprob), np.log(A), log_b)
+    assert_allclose(score, path.log_probability, rtol=1e-12)
 
 
 def test_a_path_that_only_a_cut_off_score_allows_is_decoded_again() -> None:

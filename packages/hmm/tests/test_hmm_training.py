@@ -140,6 +140,14 @@ def test_a_weight_of_two_is_a_sequence_twice_and_of_zero_one_removed(coins: Any)
     assert_allclose(a.emissionprob_, b.emissionprob_, rtol=1e-10)
 
 
+def test_a_sequence_of_weight_zero_may_be_impossible() -> None:
+    model = CategoricalHMM(1, init_params="", n_iter=2, tol=0)
+    model.startprob_, model.transmat_ = np.ones(1), np.ones((1, 1))
+    model.emissionprob_ = np.array([[0.5, 0.5, 0.0]])
+    model.fit([np.array([0, 1, 1]), np.array([2])], sequence_weight=[1, 0])
+    assert_allclose(model.emissionprob_, np.array([[1 / 3, 2 / 3, 0]]), rtol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("weight", "message"),
     [

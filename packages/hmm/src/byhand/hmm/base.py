@@ -28,7 +28,7 @@ from byhand.utils.validation import check_array, check_choice, check_scalar
 from .checks import check_stochastic
 from .e_step import Data, Model, Statistics
 from .inference import HMMInference
-from .sequences import is_sequence_list
+from .sequences import given_lengths, is_sequence_list
 from .shards import Survey, add_statistics, are_shards, data_shards, shard_statistics, survey_shard
 from .training import (
     Run,
@@ -93,6 +93,7 @@ class BaseHMM(HMMInference):
     def fit(
         self,
         X: ArrayLike,
+        y: ArrayLike | None = None,
         lengths: ArrayLike | None = None,
         *,
         states: ArrayLike | None = None,
@@ -108,6 +109,9 @@ class BaseHMM(HMMInference):
             Rows of all sequences, or the sequences themselves. NaN is a missing value. With an
             executor also a list of shards: paths of .npy files, pairs (X, lengths), functions that
             return one of these, or the executor's own futures.
+        y : (S,) array of int, optional
+            `lengths` by position, as in hmmlearn; one entry a row is a target and ignored, so that
+            the model works in scikit-learn's tools.
         lengths : (S,) array of int, optional
             Lengths of the sequences in X; None is one sequence.
         states : (N,) array of int, or list of arrays, optional
@@ -135,6 +139,7 @@ class BaseHMM(HMMInference):
             If the last of n_iter steps still gained tol or more, or a state lost all its data.
         """
         self._check_hyperparameters()
+        lengths = given_lengths(X, y, lengths)
         rng = check_random_state(self.random_state)
         parts: list[Any]
         if are_shards(X):
@@ -218,7 +223,9 @@ class BaseHMM(HMMInference):
         )
         return Run(*run)
 
-    def partial_fit(self, X: ArrayLike, lengths: ArrayLike | None = None) -> Self:
+    def partial_fit(
+        self, X: ArrayLike, y: ArrayLike | None = None, lengths: ArrayLike | None = None
+    ) -> Self:
         """Take one step of stepwise EM on a further batch of sequences.
 
         The k-th batch (k = 0, 1, ...) enters the running statistics with weight (k + 1)^-0.7, so
@@ -228,8 +235,8 @@ class BaseHMM(HMMInference):
         ----------
         X : (N, D) array, or list of arrays
             The batch, as for `fit`. A first batch draws the first guess.
-        lengths : (S,) array of int, optional
-            Lengths of the sequences in X.
+        y, lengths : (S,) array of int, optional
+            Lengths of the sequences in X, as for `fit`.
 
         Returns
         -------
@@ -242,6 +249,7 @@ class BaseHMM(HMMInference):
             As for `fit`.
         """
         self._check_hyperparameters()
+        lengths = given_lengths(X, y, lengths)
         going_on = hasattr(self, "statistics_")
         Z, sizes = self._check_sequences(X, lengths, fitting=not going_on)
         if going_on or all(hasattr(self, name) for name in self._letters.values()):

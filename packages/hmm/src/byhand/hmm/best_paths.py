@@ -69,7 +69,7 @@ def _words(model: Model, data: Data) -> Words:
 
     def words(segment: Segment, first: int) -> Iterator[Ints]:
         n = segment.alive
-        stride = max(1, CHUNK // (n * K))
+        stride = _steps_at_a_time(model, data, n)
         block = np.empty((K, n), dtype=np.int64)
         for begin in range(first, segment.stop, stride):
             column = segment.column + (begin - segment.first) * n
@@ -95,7 +95,7 @@ def path_scores(model: Model, data: Data, states: Ints) -> tuple[Floats, Floats]
     for segment in lanes.segments:
         n = segment.alive
         path = blocks(states, segment)  # (steps, n)
-        stride = max(1, CHUNK // (n * len(log_A)))
+        stride = _steps_at_a_time(model, data, n)
         for first in range(0, len(path), stride):
             z = path[first : first + stride]
             column = segment.column + first * n
@@ -103,9 +103,11 @@ def path_scores(model: Model, data: Data, states: Ints) -> tuple[Floats, Floats]
                 data.observations[..., column : column + z.size]
             )
             at = np.arange(z.size) if codes is None else codes
-            score[:n] += log_b[z.ravel(), at].reshape(z.shape).sum(axis=0)
-            scale[:n] += log_b.max(axis=0)[at].reshape(z.shape).sum(axis=0)
-            score[:n] += log_A[z[:-1], z[1:]].sum(axis=0)
+            # taken from flat tables: half the time of indexing by two arrays
+            best = log_b.ravel().take(z.ravel() * log_b.shape[1] + at)
+            score[:n] += best.reshape(z.shape).sum(axis=0)
+            scale[:n] += log_b.max(axis=0).take(at).reshape(z.shape).sum(axis=0)
+            score[:n] += log_A.ravel().take(z[:-1] * len(log_A) + z[1:]).sum(axis=0)
             if column:
                 score[:n] += log_A[end[:n], z[0]]
             end[:n] = z[-1]
@@ -115,3 +117,10 @@ def path_scores(model: Model, data: Data, states: Ints) -> tuple[Floats, Floats]
     score[begins] += exact_log(model.startprob)[entry[begins]]
     score[lanes.cut] += log_A[end[lanes.before], entry[lanes.cut]]
     return sums_by_sequence(lanes, score), sums_by_sequence(lanes, scale)
+
+
+def _steps_at_a_time(model: Model, data: Data, n_lanes: int) -> int:
+    """Count the steps whose log-likelihoods stay in cache: all where they are one small table."""
+    if model.emission.has_table and len(data.observations) == 1:
+        return len(data.lanes.order)
+    return max(1, CHUNK // (n_lanes * len(model.startprob)))

@@ -12,7 +12,6 @@ Checked: `baum_welch` on the same start; enumeration; hmmlearn.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -35,9 +34,17 @@ class CategoricalEmission(NamedTuple):
 
     emissionprob_: Floats  # (K, V)
 
+    @property
+    def has_table(self) -> bool:
+        """Whether likelihoods are looked up: always."""
+        return True
+
     def prepare(self, X: Floats) -> NDArray[np.int64]:
         """Symbols (D, N); a missing one is V."""
-        return np.where(np.isnan(X), self.emissionprob_.shape[1], X).T.astype(np.int64, order="C")
+        missing = np.isnan(X)
+        if missing.any():
+            X = np.where(missing, self.emissionprob_.shape[1], X)
+        return X.T.astype(np.int64, order="C")
 
     def log_likelihood(self, observations: NDArray[np.int64]) -> Floats:
         """Return log p(x_t | z_t = k), (K, N)."""
@@ -57,8 +64,12 @@ class CategoricalEmission(NamedTuple):
         top = self.emissionprob_.max(axis=0)  # (V,)
         table = _with_missing(self.emissionprob_ / np.where(top > 0, top, 1.0), 1.0)
         log_top = np.append(exact_log(top), 0.0)
-        for x_t, b_t in zip(observations[0].reshape(len(out), -1), out, strict=True):
-            np.take(table, x_t, axis=1, out=b_t, mode="clip")  # "clip": no copy of out
+        if out[0].size < 512:  # one call for all steps, and a copy
+            b = np.take(table, observations[0], axis=1)
+            out[...] = np.moveaxis(b.reshape(len(b), len(out), -1), 1, 0)
+        else:
+            for x_t, b_t in zip(observations[0].reshape(len(out), -1), out, strict=True):
+                np.take(table, x_t, axis=1, out=b_t, mode="clip")  # "clip": no copy of out
         return np.asarray(log_top[observations[0]])
 
     def collector(self, observations: NDArray[np.int64]) -> _SymbolCounts:
@@ -77,10 +88,10 @@ class CategoricalEmission(NamedTuple):
         return np.asarray(np.minimum(x, V - 1)[:, None])
 
 
-@dataclass
 class _SymbolCounts:
-    observations: NDArray[np.int64]  # (D, N)
-    counts: Floats  # (K, V + 1)
+    def __init__(self, observations: NDArray[np.int64], counts: Floats) -> None:
+        self.observations = observations  # (D, N)
+        self.counts = counts  # (K, V + 1)
 
     def add(self, columns: Any, gamma: Floats) -> None:
         V = self.counts.shape[1]

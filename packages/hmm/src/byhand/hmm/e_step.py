@@ -68,6 +68,8 @@ class Collector(Protocol):
 class Emission(Protocol):
     """What each state emits."""
 
+    has_table: bool  # whether log_table is the same for all observations of one row
+
     def prepare(self, X: Floats) -> NDArray[Any]:
         """Turn rows (N, D) into observations (..., N), one column each."""
 

@@ -46,6 +46,8 @@ Ints = NDArray[np.int64]
 class GaussianEmission:
     """One Gaussian for each state."""
 
+    has_table = False
+
     def __init__(self, means: Floats, covars: Floats, covariance_type: str) -> None:
         self.means, self.covars, self.covariance_type = means, covars, covariance_type
         self.factors = precision_cholesky(covars, covariance_type)

@@ -12,7 +12,6 @@ Checked: with one component it is GaussianHMM; hmmlearn; the density written out
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -46,6 +45,8 @@ Ints = NDArray[np.int64]
 
 class MixtureEmission:
     """A Gaussian mixture for each state."""
+
+    has_table = False
 
     def __init__(self, weights: Floats, gaussians: GaussianEmission) -> None:
         self.weights, self.gaussians = weights, gaussians
@@ -86,11 +87,11 @@ class MixtureEmission:
         return self.gaussians.sample(states * M + component, rng)
 
 
-@dataclass
 class _MixtureSums:
-    emission: MixtureEmission
-    observations: Floats
-    sums: GaussianSums
+    def __init__(self, emission: MixtureEmission, observations: Floats, sums: GaussianSums) -> None:
+        self.emission = emission
+        self.observations = observations
+        self.sums = sums
 
     def add(self, columns: Any, gamma: Floats) -> None:
         with np.errstate(under="ignore"):

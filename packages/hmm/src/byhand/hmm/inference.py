@@ -25,7 +25,7 @@ from .best_paths import best_paths, path_scores
 from .checks import check_stochastic
 from .e_step import Model, filtered, lay_out, log_likelihoods, posteriors
 from .lanes import WIDTH
-from .sequences import check_lengths, is_sequence_list, join_sequences
+from .sequences import check_lengths, given_lengths, is_sequence_list, join_sequences
 
 __all__ = ["HMMInference"]
 
@@ -59,22 +59,24 @@ class HMMInference(Estimator):
         """Count the free parameters of the emission."""
         return 0
 
-    def score(self, X: ArrayLike, lengths: ArrayLike | None = None) -> float:
+    def score(
+        self, X: ArrayLike, y: ArrayLike | None = None, lengths: ArrayLike | None = None
+    ) -> float:
         """Log-likelihood of the sequences.
 
         Parameters
         ----------
         X : (N, D) array, or list of arrays
             As for `fit`.
-        lengths : (S,) array of int, optional
-            Lengths of the sequences in X.
+        y, lengths : (S,) array of int, optional
+            Lengths of the sequences in X, as for `fit`.
 
         Returns
         -------
         float
             Summed over the sequences, nats; -inf if one is impossible.
         """
-        model, Z, sizes = self._for_use(X, lengths)
+        model, Z, sizes = self._for_use(X, given_lengths(X, y, lengths))
         data = lay_out(Z, sizes, None, model.emission, self.n_components)
         return float(log_likelihoods(model, data).sum())
 
@@ -348,7 +350,7 @@ class HMMInference(Estimator):
         float
             Lower is better.
         """
-        return -2 * self.score(X, lengths) + 2 * self._n_parameters()
+        return -2 * self.score(X, lengths=lengths) + 2 * self._n_parameters()
 
     def bic(self, X: ArrayLike, lengths: ArrayLike | None = None) -> float:
         """Bayesian information criterion, -2 log L + (free parameters) log N.
@@ -366,7 +368,7 @@ class HMMInference(Estimator):
             Lower is better.
         """
         n_rows = len(self._check_sequences(X, lengths, fitting=False)[0])
-        return -2 * self.score(X, lengths) + self._n_parameters() * float(np.log(n_rows))
+        return -2 * self.score(X, lengths=lengths) + self._n_parameters() * float(np.log(n_rows))
 
     def _n_parameters(self) -> int:
         K = self.n_components

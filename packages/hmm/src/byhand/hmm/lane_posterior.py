@@ -34,6 +34,7 @@ Bools = NDArray[np.bool_]
 Consume = Callable[[slice, Floats], None]
 
 RTOL = 1e-12  # of a guess, entry by entry
+FEW = 4096  # numbers in all transfer matrices: what a NumPy call takes as long for as for one
 FORGET = 512  # steps; a chain that remembers longer is guessed from 64 steps of data
 # Floors of 1e-180 add at most (steps) * K * 1e-180 * (largest beta) to a likelihood of 1
 LARGEST_BETA = 1e150
@@ -100,7 +101,12 @@ def _settled_forward(
 ) -> tuple[ForwardPass, Floats | None]:
     """Forward pass in which every lane begins as the lane before it ends."""
     M, error = None, 0.1
-    run = forward_pass(lanes, A, b, _guess_entries(lanes, pi, A, b), alpha)
+    if lanes.n_lanes > 1 and lanes.n_lanes * A.size <= FEW:  # no guess is cheaper than the truth
+        M = transfer_matrices(lanes, A, b)
+        entry = entries_by_transfer(lanes, pi, A, M)
+    else:
+        entry = _guess_entries(lanes, pi, A, b)
+    run = forward_pass(lanes, A, b, entry, alpha)
     for repeat in range(lanes.n_lanes):  # enough for any chain: each round settles a lane more
         truth = np.swapaxes(A, -1, -2) @ run.exit[..., lanes.before]
         wrong = np.abs(truth - run.entry[..., lanes.cut])

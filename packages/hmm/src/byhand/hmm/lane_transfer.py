@@ -49,7 +49,7 @@ def entries_by_transfer(lanes: Lanes, pi: Floats, A: Floats, M: Floats) -> Float
     """P at the first step of each lane (..., K, C)."""
     AT = np.swapaxes(A, -1, -2)
     rows = lanes.by_sequence  # lanes in the order of the rows
-    upto = running_products(AT @ M[rows], lane_positions(lanes), lambda P, Q: _scaled(Q @ P))
+    upto = running_products(AT @ M[rows], lane_positions(lanes), _followed_by)
     p = (upto @ pi[..., None])[..., 0]  # (C, ..., K) what the next lane begins with
     entry = np.repeat(pi[..., None], lanes.n_lanes, axis=-1)
     after = np.empty_like(entry)
@@ -66,7 +66,7 @@ def exits_by_transfer(lanes: Lanes, A: Floats, M: Floats, ends: Floats, alpha: F
     rows = lanes.by_sequence[::-1]  # from the last lane to the first
     counts = np.diff(np.r_[lanes.first_of_sequence, lanes.n_lanes])
     from_end = (np.repeat(counts, counts) - 1 - lane_positions(lanes))[::-1]
-    back = running_products(A @ np.swapaxes(M[rows], -1, -2), from_end, lambda P, Q: _scaled(Q @ P))
+    back = running_products(A @ np.swapaxes(M[rows], -1, -2), from_end, _followed_by)
     beta = np.empty_like(ends)
     beta[..., rows] = np.moveaxis(back.sum(axis=-1), 0, -1)  # of the lane before, from ones
     exit_beta = ends.copy()
@@ -85,11 +85,14 @@ def running_products(
 
     `position` (C,) counts from 0 in each run; ``combine(P, Q)`` multiplies P by what follows, Q.
     """
-    P, reach = M, 1
-    while reach <= position.max():
-        at = np.flatnonzero(position >= reach)
-        P, old = P.copy(), P
-        P[at] = combine(old[at - reach], old[at])
+    P, reach, longest = M.copy(), 1, int(position.max())
+    one_run = longest == len(M) - 1  # slices then do, at half the time
+    while reach <= longest:
+        if one_run:
+            P[reach:] = combine(P[:-reach], P[reach:])  # the right side is new memory
+        else:
+            at = np.flatnonzero(position >= reach)
+            P[at] = combine(P[at - reach], P[at])
         reach *= 2
     return P
 
@@ -100,5 +103,9 @@ def lane_positions(lanes: Lanes) -> Ints:
     return np.arange(lanes.n_lanes) - np.repeat(lanes.first_of_sequence, counts)
 
 
-def _scaled(M: Floats) -> Floats:
-    return np.asarray(M / np.maximum(M.max(axis=(-1, -2), keepdims=True), 1e-290))
+def _followed_by(P: Floats, Q: Floats) -> Floats:
+    """Return Q P, about as large as P and Q: entries sum to K."""
+    product = Q @ P
+    total = product.sum(axis=-2, keepdims=True).sum(axis=-1, keepdims=True)  # faster than both
+    product *= product.shape[-1] / np.maximum(total, 1e-290)
+    return np.asarray(product)

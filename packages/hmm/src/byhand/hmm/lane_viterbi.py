@@ -40,7 +40,7 @@ IMPOSSIBLE = -16384.0  # nats; log 0
 VITERBI_GROUP = 8  # steps after which scores are brought back near 0: 8 * 17408 nats fit the range
 CELLS = 65536  # ways that a step compares at a time: 512 kB
 GUESS = 48  # steps of a lane that its neighbour begins from
-FEW = 12  # states whose starts are all tried in each lane, where survivors do not merge
+VITERBI_FEW = 12  # states whose starts are all tried in each lane, where survivors do not merge
 
 
 class LanePaths(NamedTuple):
@@ -69,7 +69,7 @@ def lane_viterbi(lanes: Lanes, log_pi: Floats, log_A: Floats, words: Words) -> L
     cut, before = lanes.cut, lanes.before
     back = np.empty(K * len(lanes.order), dtype=np.uint8)
     origin = blocks(back, lanes.segments[0], K)[0]  # (K, C) before the first step of each lane
-    entry, missed = _guess_entries(lanes, pi, A, words), len(cut)
+    entry, missed = _guess_best_entries(lanes, pi, A, words), len(cut)
     for _ in range(lanes.n_lanes):
         ends, total = _pass(lanes, A, words, entry, back)
         truth = _step(ends, A)[:, before]
@@ -85,7 +85,7 @@ def lane_viterbi(lanes: Lanes, log_pi: Floats, log_A: Floats, words: Words) -> L
             break
         if missed < last_missed // 4:
             entry[:, cut] = truth
-        elif K <= FEW:  # survivors do not merge: try every start of each lane
+        elif K <= VITERBI_FEW:  # survivors do not merge: try every start of each lane
             entry = _entries_by_transfer(lanes, A, words, pi)
         else:
             return None
@@ -111,7 +111,7 @@ def _fraction(bits: int) -> int:
     return 40 if bits <= 5 else 36
 
 
-def _guess_entries(lanes: Lanes, pi: Ints, A: Ints, words: Words) -> Ints:
+def _guess_best_entries(lanes: Lanes, pi: Ints, A: Ints, words: Words) -> Ints:
     """Start of each lane: pi, or what the last steps of the lane before it lead to."""
     entry = np.repeat(pi[:, None], lanes.n_lanes, axis=1)
     if len(lanes.cut):

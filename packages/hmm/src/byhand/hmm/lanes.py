@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Number = TypeVar("Number", bound=np.number[Any])
 
-SHORTEST = 32  # steps of a lane: shorter ones cost more in guessing than they gain
+SHORTEST = 16  # steps of a lane: shorter ones cost more in guessing than they gain
 WIDTH = 16384  # lanes times states: 128 kB, as three such blocks share the cache
 
 

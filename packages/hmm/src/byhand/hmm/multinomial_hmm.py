@@ -11,7 +11,6 @@ Checked: the density written out; with one trial it is CategoricalHMM; hmmlearn.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -33,6 +32,8 @@ Ints = NDArray[np.int64]
 
 class MultinomialEmission:
     """Probabilities of the categories in each state."""
+
+    has_table = False
 
     def __init__(self, emissionprob: Floats, n_trials: int | None) -> None:
         self.emissionprob, self.n_trials = emissionprob, n_trials
@@ -72,10 +73,10 @@ class MultinomialEmission:
         return rng.multinomial(self.n_trials, self.emissionprob[states]).astype(np.int64)
 
 
-@dataclass
 class _MultinomialSums:
-    observations: Floats
-    counts: Floats
+    def __init__(self, observations: Floats, counts: Floats) -> None:
+        self.observations = observations
+        self.counts = counts
 
     def add(self, columns: Any, gamma: Floats) -> None:
         x = self.observations[:, columns]

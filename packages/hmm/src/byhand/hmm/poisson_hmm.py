@@ -53,6 +53,8 @@ class PoissonCounts:
 class PoissonEmission:
     """Independent Poisson counts in each state."""
 
+    has_table = False
+
     def __init__(self, lambdas: Floats) -> None:
         self.lambdas = lambdas
         zero = lambdas == 0
@@ -92,11 +94,11 @@ class PoissonEmission:
         return rng.poisson(self.lambdas[states]).astype(np.int64)
 
 
-@dataclass
 class _PoissonSums:
-    observations: Floats
-    n: Floats
-    sums: Floats
+    def __init__(self, observations: Floats, n: Floats, sums: Floats) -> None:
+        self.observations = observations
+        self.n = n
+        self.sums = sums
 
     def add(self, columns: Any, gamma: Floats) -> None:
         x = self.observations[:, columns]

@@ -10,12 +10,14 @@ Checked: both forms give the same model; each message by a test.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from byhand.utils.validation import check_array
 
-__all__ = ["check_lengths", "check_rows", "is_sequence_list", "join_sequences"]
+__all__ = ["check_lengths", "check_rows", "given_lengths", "is_sequence_list", "join_sequences"]
 
 
 def is_sequence_list(X: object) -> bool:
@@ -49,6 +51,19 @@ def check_rows(x: object, name: str) -> NDArray[np.float64]:
     if a.ndim not in (1, 2):
         raise ValueError(f"Expected 2D array, got {a.ndim}D array instead: {name}")
     return a[:, None] if a.ndim == 1 else a
+
+
+def given_lengths(X: Any, y: Any, lengths: Any) -> Any:
+    """Tell hmmlearn's ``fit(X, lengths)`` from scikit-learn's ``fit(X, y)``.
+
+    A second argument with one entry for each row of X is a target, which is ignored, unless all
+    are 1: lengths of as many sequences of one row.
+    """
+    if y is None or lengths is not None or is_sequence_list(X):
+        return y if lengths is None else lengths
+    entries = np.asarray(y)
+    is_target = entries.ndim > 0 and len(entries) == len(X) and not (entries == 1).all()
+    return None if is_target else y
 
 
 def check_lengths(lengths: object, n_rows: int) -> NDArray[np.int64]:
