@@ -355,7 +355,7 @@ X3 = np.arange(12.0).reshape(4, 3)
         (lambda: BallTree(X3).query(X3, k=0), ValueError, "k"),
         (lambda: BallTree(X3).query(X3, k=1.5), TypeError, "k"),  # type: ignore[arg-type]
         (lambda: BallTree(X3).query(X3[:, :2]), ValueError, "X has 2 features.* has 3"),
-        (lambda: nearest_neighbors(X3, X3[:, :2]), ValueError, "X has 3 features.* Y has 2"),
+        (lambda: nearest_neighbors(X3, X3[:, :2]), ValueError, "X has 3 features.* Q has 2"),
         (lambda: BallTree(X3).query(X3[0]), ValueError, "Expected 2D array.* X"),
         (lambda: BallTree([[np.nan]]), ValueError, "X contains NaN"),
         (lambda: BallTree(X3).query([[0, np.nan, 0]]), ValueError, "X contains NaN"),

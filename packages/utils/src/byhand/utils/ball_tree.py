@@ -211,7 +211,8 @@ class BallTree:
         """Numbers of queries of each block, and the leaves that they fall into."""
         home = self._leaves.home(Q)
         order = np.argsort(home, kind="stable")
-        step = _TREE_BLOCK if self._all is None else self._all.block
+        step = _TREE_BLOCK if 8 * len(Q) > self.n_points else min(_TREE_BLOCK, 32)  # few, far apart
+        step = step if self._all is None else self._all.block
         return [
             (order[i : i + step], home[order[i : i + step]]) for i in range(0, len(order), step)
         ]

@@ -152,14 +152,14 @@ def by_differences(x: _Matrix, y: _Matrix, L: _Matrix | None = None) -> _Matrix:
 # ---- what all metrics share
 
 
-def check_pair(X: ArrayLike, Y: ArrayLike | None) -> tuple[_Matrix, _Matrix]:
-    """Both arguments as float64 arrays of one width; Y is X where there is none."""
+def check_pair(X: ArrayLike, Y: ArrayLike | None, other: str = "Y") -> tuple[_Matrix, _Matrix]:
+    """Both arguments as float64 arrays of one width; the other one is X where there is none."""
     x = check_array(X, "X")
     if Y is None or Y is X:
         return x, x
-    y = check_array(Y, "Y")
+    y = check_array(Y, other)
     if y.shape[1] != x.shape[1]:
-        raise ValueError(f"X has {x.shape[1]} features, but Y has {y.shape[1]}")
+        raise ValueError(f"X has {x.shape[1]} features, but {other} has {y.shape[1]}")
     return x, y
 
 

@@ -230,6 +230,8 @@ def log_density(
     N, D = X.shape
     K = len(means)
     _check_gaussian_shapes(D, means, precisions_cholesky, covariance_type)
+    if K == 0:
+        raise ValueError("means must hold at least one mean, got none")
     origin = means.mean(axis=0)
     mu, U = means - origin, precisions_cholesky
     by_features = features_are_accurate(mu, U, covariance_type)

@@ -67,7 +67,7 @@ def nearest_neighbors(
     >>> nearest_neighbors([[0.0], [1.0], [5.0]], [[1.5]], k=2)
     (array([[0.5, 1.5]]), array([[1, 0]]))
     """
-    X, Q = check_pair(X, Q)
+    X, Q = check_pair(X, Q, "Q")
     check_k(k, len(X))
     with np.errstate(all="ignore"):
         metric, mapping = to_euclidean(metric, kw, X)
