@@ -21,7 +21,16 @@ from byhand.gmm import (
     impute,
     lloyd,
 )
-from byhand_testkit import Choice, EstimatorRow, ExemptRow, Flag, Free, FunctionRow, Integer, Real
+from byhand_testkit import (
+    Choice,
+    EstimatorRow,
+    ExemptRow,
+    Flag,
+    Free,
+    FunctionRow,
+    Integer,
+    Real,
+)
 
 MEANS = [[5.0, 0.0], [0.0, 5.0], [0.0, 0.0]]  # near the centres of "blobs"
 
@@ -65,6 +74,16 @@ ROWS = [
             objective=lambda model, data: model.score(data.X),
         )
         for kind in ("full", "tied", "diag", "spherical")
+    ),
+    EstimatorRow(
+        GaussianMixture,
+        {"n_components": 3, "allow_nan": True, "random_state": 0},
+        label="NaN allowed",
+        domains=MIXTURE_DOMAINS,
+        laws=("shift", "columns"),
+        history="rises",
+        objective=lambda model, data: model.score(data.X),
+        nan="handled",
     ),
     EstimatorRow(
         KMeans,

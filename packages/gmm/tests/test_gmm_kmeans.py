@@ -69,6 +69,18 @@ def test_ties_go_to_the_lower_number_whatever_the_frame() -> None:
         assert_array_equal(km.predict(X[[1]] + shift), [0])
 
 
+def test_equal_distances_are_equal_whatever_the_products_round_to() -> None:
+    """Centres at x + v and x - v, x + v with two signs changed: only differences see the tie."""
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        X = np.round(rng.normal(size=(20, 9)) * 1e5) / 1024
+        v = np.round(rng.normal(size=9) * 1e4) / 1024
+        signs = np.where(np.arange(9) < 2, -1.0, 1.0)
+        for a, b in ((v, -v), (v, signs * v)):
+            assert lloyd(X, X[0] + np.array([a, b]), max_iter=0).labels[0] == 0
+            assert lloyd(X, X[0] + np.array([b, a]), max_iter=0).labels[0] == 0
+
+
 def test_duplicated_centers_leave_the_second_empty_and_reseed_it() -> None:
     X = np.array([[0.0], [1.0], [2.0], [10.0]])
     got = lloyd(X, np.array([[1.0], [1.0]]))

@@ -145,6 +145,13 @@ def test_gradients_of_a_convolution_in_time(
     gradcheck(lambda x, W, b: conv1d(x, W, b, **options), conv1d_grad, x, W, b)
 
 
+@pytest.mark.parametrize("k", [1, 3])
+def test_without_channels_the_bias_is_left(k: int) -> None:
+    y, cache = conv2d(np.ones((2, 5, 5, 0)), np.ones((k, k, 0, 3)), np.ones(3), padding="same")
+    assert np.array_equal(y, np.ones((2, 5, 5, 3)))
+    assert [g.shape for g in conv2d_grad(y, cache)] == [(2, 5, 5, 0), (k, k, 0, 3), (3,)]
+
+
 @pytest.mark.parametrize("stride", [1, 2, (3, 2)], ids=str)
 @pytest.mark.parametrize("padding", [0, 1, ((1, 0), (0, 1))], ids=str)
 def test_transposed_convolution_is_the_adjoint(stride: Any, padding: Any) -> None:

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from byhand.utils.progress import ProgressBar
+from byhand.utils.progress import terminal_progress
 
 from .activations import ReLU
 from .adam import Adam
@@ -99,7 +99,7 @@ def train(
 ) -> list[float]:
     """Minimise the cross-entropy with Adam; return the mean loss of each epoch."""
     optimizer, history = Adam(), []
-    show: Any = ProgressBar()
+    show = terminal_progress()  # a bar if there is a terminal, and tqdm
     for epoch in range(epochs):
         optimizer.lr = 0.004 * (1 - epoch / epochs)
         losses = []
@@ -112,11 +112,8 @@ def train(
             losses.append(loss)
         history.append(float(np.mean(losses)))
         info = {"iteration": epoch + 1, "max_iter": epochs, "objective": history[-1]}
-        try:
-            if show is not None:
-                show(net, info)
-        except ImportError:  # no tqdm, no bar
-            show = None
+        if show is not None:
+            show(net, info)
     return history
 
 

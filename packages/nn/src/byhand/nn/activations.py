@@ -266,7 +266,7 @@ def _sigmoid_second(x: _Elements) -> _Elements:
 
 
 def _logistic(x: _Elements) -> _Elements:
-    # e^min(x, 0) / (1 + e^-|x|): two exps are four times faster than one and np.where
+    # e^min(x, 0) / (1 + e^-|x|): two exps are faster than one and np.where
     s: _Elements = np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))
     return s
 
@@ -496,7 +496,7 @@ def _blockwise(formula: Callable[..., Any], *arrays: _Elements) -> _Elements:
 
 
 def _kink(x: _Elements, left: float, right: float) -> _Elements:
-    """Left where x <= 0, right elsewhere; arithmetic, as np.where costs ten times as much."""
+    """Left where x <= 0, right elsewhere; arithmetic: a third to half the time of np.where."""
     step = (x > 0).astype(x.dtype)
     step *= right - left
     step += left

@@ -27,7 +27,9 @@ from .module import Module
 __all__ = ["DotProductAttention", "dot_product_attention", "dot_product_attention_grad"]
 
 
-ATTENTION_BLOCK_BYTES = 1 << 19  # of scores at a time: with as many derivatives they fill an L2 cache
+ATTENTION_BLOCK_BYTES = (
+    1 << 19
+)  # of scores at a time: with as many derivatives they fill an L2 cache
 
 
 class AttentionCache(NamedTuple):

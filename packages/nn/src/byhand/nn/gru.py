@@ -188,7 +188,9 @@ def gru(
     if np.ndim(x) != 3:
         raise ValueError(f"x must have shape (N, T, C), got {np.shape(x)}")
     N, C, H = len(x), x.shape[2], len(Wh)
-    check_recurrent_shapes(x, Wh, {"Wx": (Wx, (C, 3 * H)), "Wh": (Wh, (H, 3 * H)), "b": (b, (3 * H,))})
+    check_recurrent_shapes(
+        x, Wh, {"Wx": (Wx, (C, 3 * H)), "Wh": (Wh, (H, 3 * H)), "b": (b, (3 * H,))}
+    )
     check_recurrent_shapes(x, Wh, {"bq": (bq, (H,)), "h0": (h0, (N, H))})
     dtype = np.result_type(x, Wx, Wh, b)
     a = np.repeat(np.array([0.5, 0.5, 1], dtype), H)

@@ -195,7 +195,9 @@ def lstm(
     if np.ndim(x) != 3:
         raise ValueError(f"x must have shape (N, T, C), got {np.shape(x)}")
     N, C, H = len(x), x.shape[2], len(Wh)
-    check_recurrent_shapes(x, Wh, {"Wx": (Wx, (C, 4 * H)), "Wh": (Wh, (H, 4 * H)), "b": (b, (4 * H,))})
+    check_recurrent_shapes(
+        x, Wh, {"Wx": (Wx, (C, 4 * H)), "Wh": (Wh, (H, 4 * H)), "b": (b, (4 * H,))}
+    )
     check_recurrent_shapes(x, Wh, {"h0": (h0, (N, H)), "c0": (c0, (N, H))})
     dtype = np.result_type(x, Wx, Wh, b)
     a = np.full(4 * H, 0.5, dtype)
