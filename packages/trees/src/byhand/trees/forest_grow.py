@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Growing a forest: trees on resampled rows, a batch of them at once.
+
+Source:  Breiman (1996) for bagging; Breiman (2001).
+Differs: the trees of a batch are the roots of one level-wise growth, so that small data do not
+         pay for calls of NumPy; a row drawn k times has weight k.
+Cost:    as growing, on 63 % of the rows; presorting once for all trees.
+Checked: each tree against exhaustive search on its own resample; out-of-bag share 1/e.
+"""
+# N rows, T trees, B trees of a batch, V lines
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .class_counts import ClassTarget
+from .cuts import best_cuts
+from .drawn_cuts import drawn_cuts
+from .ensemble import Forest, join_forests, tree_at
+from .grow import grow
+from .limits import Limits
+from .moments import Floats, Ints, RealTarget, Target
+from .presort import Presorted
+from .trim import trim
+
+__all__ = ["Batch", "bootstrap_counts", "grow_batch", "lines_of_trees"]
+
+# Rows of a batch: more do not fit into the second-level cache, fewer pay for calls of NumPy.
+BATCH_ROWS = 2**16
+
+
+class Batch(NamedTuple):
+    """What the growth of some trees of a forest needs."""
+
+    X: NDArray[np.floating]  # (N, D)
+    lines: Presorted
+    y: NDArray[Any]  # (N,) targets or class codes
+    n_classes: int  # 0: y is real
+    entropy: bool
+    weight: Floats | None  # (N,)
+    balanced: bool  # weights that balance the classes of each resample
+    limits: Limits
+    n_drawn: int  # rows drawn for each tree; 0: all are taken once
+    seeds: Ints  # (B,)
+
+
+def bootstrap_counts(seed: int, n_samples: int, n_drawn: int) -> Ints:
+    """How often each row is drawn for the tree of this seed, (N,)."""
+    drawn = np.random.default_rng([seed, 0]).integers(n_samples, size=n_drawn)
+    return np.bincount(drawn, minlength=n_samples)
+
+
+def grow_batch(batch: Batch) -> Forest:
+    """Grow the trees of a batch."""
+    n, B = len(batch.X), len(batch.seeds)
+    weight = None if batch.weight is None else np.tile(batch.weight, (B, 1))
+    if batch.n_drawn:
+        counts = [bootstrap_counts(int(seed), n, batch.n_drawn) for seed in batch.seeds]
+        weight = np.array(counts, np.float64) if weight is None else weight * counts
+        if batch.balanced:
+            weight = weight * [_balance(batch, c) for c in counts]
+    y = np.tile(batch.y, B)
+    w = None if weight is None else weight.ravel()
+    target: Target = RealTarget(y, w)
+    if batch.n_classes:
+        target = ClassTarget(y, batch.n_classes, w, batch.entropy)
+    lines, roots = batch.lines, np.full(B, n)
+    if B > 1 or weight is not None:
+        kept = np.ones((B, n), np.bool_) if weight is None else weight > 0
+        lines, roots = lines_of_trees(batch.lines, kept), kept.sum(axis=1)
+    rng = np.random.default_rng([int(batch.seeds[0]), 1])
+    find = drawn_cuts if batch.limits.n_candidates else best_cuts
+    forest = Forest(*grow(batch.X, lines, target, batch.limits, rng, find, roots))
+    trees = (trim(tree_at(forest, t), batch.limits) for t in range(B))
+    if batch.limits.trims:
+        forest = join_forests([Forest(tree, np.zeros(1, np.int64)) for tree in trees])
+    return forest
+
+
+def _balance(batch: Batch, counts: Ints) -> Floats:
+    """Weight of each row that gives the classes of a resample the same weight."""
+    of_class = np.bincount(batch.y, counts, minlength=batch.n_classes)
+    present = np.count_nonzero(of_class)
+    share = np.where(of_class > 0, counts.sum() / (present * np.maximum(of_class, 1)), 0.0)
+    return np.asarray(share[batch.y])
+
+
+def lines_of_trees(lines: Presorted, kept: NDArray[np.bool_]) -> Presorted:
+    """Lines of the kept rows (B, N) of each tree, tree after tree; row i of tree t is t N + i."""
+    V, n = lines.packed.shape
+    B, sizes = len(kept), kept.sum(axis=1)
+    id_bits = max(lines.id_bits, (B * n - 1).bit_length())
+    out = np.empty((V, int(sizes.sum())), dtype=np.int64)
+    rows, codes = lines.packed & lines.mask, lines.packed >> lines.id_bits << id_bits
+    ends = sizes.cumsum()
+    for t in range(B):
+        at = kept[t].take(rows).ravel().nonzero()[0]
+        some = codes.take(at)
+        some |= rows.take(at) + t * n
+        out[:, ends[t] - sizes[t] : ends[t]] = some.reshape(V, -1)
+    return lines._replace(packed=out, id_bits=id_bits)

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Growing trees level by level on presorted rows.
+
+Source:  Breiman, Friedman, Olshen & Stone (1984); SLIQ (1996) for presorting and growing by level.
+Differs: no call of NumPy is made per node, only per level and block of features. The sorted rows
+         of a level's open nodes stand node by node, and all left children before all right ones,
+         so that two compressions split every line (2 ns per row and feature).
+Cost:    O(N D) per level, about 6 ns per row and feature; 16 bytes per row and feature.
+Checked: a plain recursive CART with exhaustive search; a chain of 5000 levels.
+"""
+# m places, S nodes of a level, V lines: see presort and moments. M nodes in all
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .cuts import Cuts, best_cuts
+from .limits import Limits
+from .moments import Floats, Ints, Nodes, Places, Target, places_of
+from .presort import BLOCK, Presorted
+from .tree import Tree
+
+__all__ = ["CutFinder", "grow"]
+
+
+class CutFinder(Protocol):
+    """Finds a cut for each open node, as `best_cuts` does."""
+
+    def __call__(
+        self,
+        X: NDArray[np.floating],
+        lines: Presorted,
+        target: Target,
+        nodes: Nodes,
+        places: Places,
+        limits: Limits,
+        rng: np.random.Generator,
+        /,
+    ) -> Cuts:
+        """Cuts of the open nodes whose rows the lines hold."""
+
+
+def grow(
+    X: NDArray[np.floating],
+    lines: Presorted,
+    target: Target,
+    limits: Limits,
+    rng: np.random.Generator,
+    find_cuts: CutFinder = best_cuts,
+    roots: Ints | None = None,
+) -> tuple[Tree, Ints]:
+    """Grow a tree, or several at once, up to the limits that `trim` applies afterwards.
+
+    For several trees `roots` holds the number of rows of each, and rows N + i, 2 N + i, ... of
+    `lines` and `target` stand for row i of X (N, D) too. Returns all nodes, one tree after the
+    other, and the number of each root.
+    """
+    m = lines.packed.shape[1]
+    rows: Ints = lines.packed[0] & lines.mask
+    sizes = np.array([m]) if roots is None else roots
+    starts = sizes.cumsum() - sizes
+    begin, n_lefts, first = starts, len(sizes), 0
+    levels: list[Any] = []
+    splits: list[Any] = []
+    side = np.zeros(len(target.z), dtype=np.int8)
+    while True:
+        nodes = target.describe(rows, starts, sizes)
+        levels.append((nodes.value, nodes.impurity, sizes, nodes.weight, begin))
+        opened = nodes.mixed & (sizes >= max(limits.min_samples_split, 2 * limits.min_samples_leaf))
+        if limits.min_weight > 0:
+            opened &= nodes.weight >= 2 * limits.min_weight * (1 - 1e-12)
+        ids, S = opened.nonzero()[0], len(sizes)
+        if len(levels) > limits.max_depth or not len(ids):
+            break
+        places = places_of(sizes.take(ids), limits.min_samples_leaf)
+        if splits or len(ids) < S:
+            go = opened.view(np.int8)
+            go[n_lefts:] *= 2  # 0 closed, 1 left child, 2 right child
+            side[rows] = go.repeat(sizes)
+            k = int(ids.searchsorted(n_lefts))
+            half = int(places.starts[k]) if k < len(ids) else len(places.node)
+            lines = lines._replace(packed=_select_rows(lines, side, half, len(places.node)))
+            nodes = nodes.some(ids)
+        cuts = find_cuts(X, lines, target, nodes, places, limits, rng)
+        found = cuts.found.nonzero()[0]
+        if not len(found):
+            break
+        chosen = cuts.packed & lines.mask
+        n_left = (cuts.last - places.starts + 1)[found]
+        goes_left = np.arange(len(chosen)) <= cuts.last.take(places.node)
+        goes_right = ~goes_left
+        if len(found) < len(ids):
+            side.fill(0)  # rows of nodes without a cut are closed from here on
+            goes_left &= cuts.found.take(places.node)
+            goes_right &= cuts.found.take(places.node)
+        left, ids = np.arange(first + S, first + S + len(found)), ids[found]
+        line, last = cuts.line[found], cuts.last[found]
+        edge = places.starts + np.where(lines.nan_first[cuts.line], 0, places.sizes - 1)
+        split = (
+            ids + first,
+            left,
+            left + len(ids),
+            line,
+            *(chosen.take(i) for i in (last, last + 1, edge[found])),
+        )
+        splits.append((*split, line if cuts.threshold is None else cuts.threshold[found]))
+        rows = np.concatenate([chosen.compress(goes_left), chosen.compress(goes_right)])
+        begin = begin.take(ids)
+        begin = np.concatenate([begin, begin + n_left])
+        sizes = np.concatenate([n_left, places.sizes[found] - n_left])
+        starts = sizes.cumsum() - sizes
+        n_lefts, first = len(ids), first + S
+    return _assemble(X, lines, target, levels, splits)
+
+
+def _select_rows(lines: Presorted, side: Ints, half: int, m: int) -> Ints:
+    """Lines of the rows whose side is 1, followed by those of side 2, order kept: (V, m)."""
+    V, width = lines.packed.shape
+    out = np.empty((V, m), dtype=lines.packed.dtype)
+    step = max(1, BLOCK // width)
+    for v in range(0, V, step):
+        block = lines.packed[v : v + step].ravel()
+        s, k = side.take(block & lines.mask), len(block) // width
+        # nonzero and take: a third of the time of a boolean mask
+        out[v : v + k, :half] = block.take((s == 1).nonzero()[0]).reshape(k, half)
+        out[v : v + k, half:] = block.take((s == 2).nonzero()[0]).reshape(k, m - half)
+    return out
+
+
+def _assemble(
+    X: NDArray[np.floating], lines: Presorted, target: Target, levels: list[Any], splits: list[Any]
+) -> tuple[Tree, Ints]:
+    """Put the nodes in preorder and find the thresholds."""
+    value, impurity, size, weight, begin = map(np.concatenate, zip(*levels, strict=True))
+    value, impurity = target.restore(value, impurity)
+    # begin: place of the first row if leaves stand from left to right, and so do their trees.
+    # A node comes before those that begin behind it, and before its part that begins with it.
+    order = np.lexsort((-size, begin))
+    M = len(size)
+    number = np.empty(M, dtype=np.int64)
+    number[order] = np.arange(M)
+    left, right, feature = np.full(M, -1), np.full(M, -1), np.full(M, -2)
+    threshold, nan_left = np.full(M, -2.0), np.zeros(M, dtype=np.uint8)
+    if splits:
+        node, *children, line, a, b, edge, drawn = map(np.concatenate, zip(*splits, strict=True))
+        at, cut_feature = number[node], lines.feature[line]
+        left[at], right[at], feature[at] = number[children[0]], number[children[1]], cut_feature
+        x, y, z = (X[row % len(X), cut_feature].astype(np.float64) for row in (a, b, edge))
+        threshold[at] = drawn if drawn.dtype == np.float64 else _between(x, y)
+        # NaN goes where it went in training; if there was none, where most rows went.
+        most = size[children[0]] > size[children[1]]
+        nan_left[at] = np.where(np.isnan(z), lines.nan_first[line], most)
+    value = value[order][:, None, :]
+    sizes = (impurity[order], size[order], weight[order], value, nan_left)
+    return Tree(left, right, feature, threshold, *sizes), number[: len(levels[0][0])]
+
+
+def _between(a: Floats, b: Floats) -> Floats:
+    """Halfway from a to b, in [a, b): the midpoint of adjacent doubles may round to b.
+
+    Where b is NaN all numbers go left, where a is NaN all go right.
+    """
+    t = a / 2 + b / 2  # a + b might overflow
+    t = np.where((a <= t) & (t < b), t, a)
+    return np.where(np.isnan(b), np.inf, np.where(np.isnan(a), -np.inf, t))

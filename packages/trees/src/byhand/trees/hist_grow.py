@@ -1,0 +1,319 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Histogram trees: grown leaf by leaf from counts of binned values.
+
+Source:  Ke et al., LightGBM (2017), algorithm 1 and section 2.1 (leaf-wise growth, the sibling by
+         subtraction); Fisher (1958) for categories in the order of their mean.
+Differs: slopes and counts (or curvatures) are rounded to whole numbers and packed into one float,
+         so that one bincount sums both exactly, and subtraction is exact; leaf values come from
+         the unrounded ones. Where the curvature varies and there are many samples, the size of a
+         child is estimated from it, as LightGBM does, and checked when the split is made.
+Cost:    O(N D) for each level of a balanced tree: 2 to 3 ns per sample and feature of the smaller
+         child of each split, and about 100 us a split.
+Checked: exhaustive search over all splits of small trees; scikit-learn's held-out scores.
+"""
+# N samples, D features, 256 bins   g (N,) slope -dL/draw, h (N,) curvature, both times the weight
+# packed = round(g * g_scale) + 2^shift * (count, or round(h * h_scale))   n nodes together
+# H (D, 256) packed sums of a node by feature and bin   GL, HL sums left of a cut, GR, HR right
+# rows (N,) sample numbers; a node owns a slice of it
+
+from __future__ import annotations
+
+import heapq
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .binning import MISSING, Codes
+from .hist_gain import CutScore, GrowthLimits, PackedSlopes, pack_slopes
+
+__all__ = ["GrownTree", "grow_histogram_tree"]
+
+Floats = NDArray[np.float64]
+Int64s = NDArray[np.int64]
+CHUNK = 131_072  # cells of a histogram pass: indices and weights stay in the second-level cache
+BINS = 256
+CATEGORY_SMOOTH = 10.0  # added to the curvature of a category before they are put in order
+
+
+class GrownTree(NamedTuple):
+    """A tree as arrays by node, and the rows of each leaf."""
+
+    feature: Int64s  # -1 in a leaf
+    cut: Int64s  # codes <= cut go left
+    missing_left: NDArray[np.bool_]
+    left: Int64s  # the right child is the next one
+    category_left: dict[int, NDArray[np.bool_]]  # by node: (256,) codes that go left
+    gain: Floats
+    rows: Int64s
+    start: Int64s  # slice of rows of each node
+    stop: Int64s
+
+
+class _Node(NamedTuple):
+    """A leaf that may be split."""
+
+    number: int
+    start: int
+    stop: int
+    depth: int
+    histogram: Int64s  # (arrays, D, 256)
+
+
+class _Split(NamedTuple):
+    gain: float
+    feature: int
+    cut: int
+    missing_left: bool
+    category_left: NDArray[np.bool_] | None
+
+
+def grow_histogram_tree(
+    codes: Codes,
+    categorical: NDArray[np.bool_],
+    g: Floats,
+    h: Floats | None,
+    limits: GrowthLimits,
+    rng: np.random.Generator,
+) -> GrownTree:
+    """Split the leaf that gains most, until a limit is reached or nothing gains.
+
+    Parameters
+    ----------
+    codes : Codes
+        The binned samples.
+    categorical : (D,) array of bool
+        Features whose codes have no order.
+    g : (N,) array
+        Slope of each sample, downhill.
+    h : (N,) array or None
+        Curvature of each sample; None where it is 1.
+    limits : GrowthLimits
+    rng : numpy.random.Generator
+        Draws features where max_features is below D.
+
+    Returns
+    -------
+    GrownTree
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from byhand.trees.binning import bin_codes, find_bins
+    >>> from byhand.trees.hist_gain import GrowthLimits
+    >>> X, g = np.array([[1.0], [2.0], [3.0], [4.0]]), np.array([-1.0, -1.0, 1.0, 1.0])
+    >>> tree = grow_histogram_tree(
+    ...     bin_codes(X, find_bins(X)), np.array([False]), g, None,
+    ...     GrowthLimits(31, 10, 1, 0.0, 1), np.random.default_rng(0),
+    ... )
+    >>> tree.feature, tree.cut[:1]
+    (array([ 0, -1, -1]), array([1]))
+    """
+    N = len(g)
+    grower = _Grower(codes, categorical, pack_slopes(g, h), limits, rng)
+    rows = np.arange(N, dtype=np.int64)
+    tree = _NodeTable(limits.max_leaf_nodes)
+    tree.add(0, N)
+    root = _Node(0, 0, N, 0, grower.histogram(rows))
+    waiting: list[tuple[float, int, _Node, _Split]] = []
+    for node, split in zip([root], grower.best_splits([root]), strict=True):
+        if split is not None:
+            heapq.heappush(waiting, (-split.gain, node.number, node, split))
+    n_leaves = 1
+    while waiting and n_leaves < limits.max_leaf_nodes:
+        _, _, node, split = heapq.heappop(waiting)
+        middle = grower.partition(rows[node.start : node.stop], split) + node.start
+        sizes = middle - node.start, node.stop - middle
+        if min(sizes) < limits.min_samples_leaf:  # only where sizes were estimated
+            continue
+        if not codes.missing[split.feature]:  # never seen: they follow the larger child
+            split = split._replace(missing_left=sizes[0] > sizes[1])
+        number = tree.split(node.number, split, middle)
+        n_leaves += 1
+        if n_leaves == limits.max_leaf_nodes:
+            break
+        children = grower.children(rows, node, middle, number)
+        for child, best in zip(children, grower.best_splits(children), strict=True):
+            if best is not None:
+                heapq.heappush(waiting, (-best.gain, child.number, child, best))
+    return tree.grown(rows)
+
+
+class _NodeTable:
+    """The nodes made so far."""
+
+    def __init__(self, max_leaf_nodes: int) -> None:
+        self.feature: list[int] = []
+        self.cut: list[int] = []
+        self.missing_left: list[bool] = []
+        self.left: list[int] = []
+        self.gain: list[float] = []
+        self.slices: list[tuple[int, int]] = []
+        self.category_left: dict[int, NDArray[np.bool_]] = {}
+
+    def add(self, start: int, stop: int) -> None:
+        """Append a leaf."""
+        self.feature.append(-1)
+        self.cut.append(0)
+        self.missing_left.append(False)
+        self.left.append(-1)
+        self.gain.append(0.0)
+        self.slices.append((start, stop))
+
+    def split(self, node: int, split: _Split, middle: int) -> int:
+        """Make a leaf an inner node; return the number of its left child."""
+        number = len(self.feature)
+        self.feature[node], self.cut[node] = split.feature, split.cut
+        self.missing_left[node] = split.missing_left
+        self.left[node], self.gain[node] = number, split.gain
+        if split.category_left is not None:
+            self.category_left[node] = split.category_left
+        start, stop = self.slices[node]
+        self.add(start, middle)
+        self.add(middle, stop)
+        return number
+
+    def grown(self, rows: Int64s) -> GrownTree:
+        """Return all of it as arrays."""
+        start, stop = np.array(self.slices, dtype=np.int64).T
+        return GrownTree(
+            np.array(self.feature, dtype=np.int64),
+            np.array(self.cut, dtype=np.int64),
+            np.array(self.missing_left),
+            np.array(self.left, dtype=np.int64),
+            self.category_left,
+            np.array(self.gain),
+            rows,
+            start,
+            stop,
+        )
+
+
+class _Grower:
+    """The work on the data of one tree."""
+
+    def __init__(
+        self,
+        codes: Codes,
+        categorical: NDArray[np.bool_],
+        packed: PackedSlopes,
+        limits: GrowthLimits,
+        rng: np.random.Generator,
+    ) -> None:
+        self.codes, self.packed, self.limits, self.rng = codes, packed, limits, rng
+        self.D = codes.cells.shape[1]
+        # few values: the cells above are empty; one complete feature tells the sum over a node
+        few = codes.n_bins <= BINS // 2 and not codes.missing.all()
+        self.width = codes.n_bins if few else BINS
+        self.complete = int(codes.missing.argmin())
+        self.categories = np.flatnonzero(categorical)
+        self.with_missing = np.flatnonzero(codes.missing & ~categorical)
+
+    def histogram(self, rows: Int64s) -> Int64s:
+        """Packed sums (arrays, D, 256) of some rows: one bincount over all features at once."""
+        weights, D = self.packed.weights, self.D
+        total = np.zeros((len(weights), D * BINS))
+        everything = len(rows) == len(self.codes.cells)
+        step = max(1, CHUNK // D)
+        for first in range(0, len(rows), step):
+            some, block = rows[first : first + step], slice(first, first + step)
+            cells = self.codes.cells[block] if everything else self.codes.cells.take(some, axis=0)
+            cells = cells.ravel().astype(np.int64)
+            for k, w in enumerate(weights):
+                total[k] += np.bincount(cells, w.take(some).repeat(D), D * BINS)
+        return total.astype(np.int64).reshape(-1, D, BINS)
+
+    def children(self, rows: Int64s, node: _Node, middle: int, number: int) -> list[_Node]:
+        """Return the children that may be split further, with their histograms."""
+        slices = ((node.start, middle), (middle, node.stop))
+        deep = node.depth + 1 >= self.limits.max_depth
+        able = [not deep and b - a >= 2 * self.limits.min_samples_leaf for a, b in slices]
+        if not any(able):
+            return []
+        small = int(slices[1][1] - slices[1][0] < slices[0][1] - slices[0][0])
+        both = np.empty((2, *node.histogram.shape), dtype=np.int64)
+        both[small] = self.histogram(rows[slice(*slices[small])])
+        np.subtract(node.histogram, both[small], out=both[1 - small])  # the sibling: what is left
+        return [
+            _Node(number + side, *slices[side], node.depth + 1, both[side])
+            for side in (0, 1)
+            if able[side]
+        ]
+
+    def partition(self, rows: Int64s, split: _Split) -> int:
+        """Move the rows that go left before those that go right; return how many go left."""
+        code = self.codes.columns[split.feature].take(rows)
+        if split.category_left is not None:
+            goes_left = split.category_left.take(code)
+        else:
+            goes_left = code <= split.cut
+            if split.missing_left:
+                goes_left |= code == MISSING
+        left = rows.take(goes_left.nonzero()[0])  # four times faster than a boolean mask
+        right = rows.take((~goes_left).nonzero()[0])
+        rows[: len(left)], rows[len(left) :] = left, right
+        return len(left)
+
+    def best_splits(self, nodes: list[_Node]) -> list[_Split | None]:
+        """Find the best split of each node; None where nothing gains."""
+        if not nodes:
+            return []
+        # running sums (n, arrays, D, width); a cut behind the last code parts nothing
+        cut = np.array([node.histogram[..., : self.width] for node in nodes]).cumsum(axis=-1)
+        G, total, _ = self.packed.unpack(cut[:, :, self.complete, -1].astype(np.float64))
+        sizes = np.array([node.stop - node.start for node in nodes])
+        score = CutScore(G, total, sizes, self.limits, self.packed)
+        rise = self._rise(score, cut)  # (n, D, width)
+        if len(self.categories):
+            rise[:, self.categories] = 0.0
+        f = self.with_missing
+        if len(f):  # the same cuts with the missing values on the left
+            missing = np.array([node.histogram[:, f, MISSING:] for node in nodes])
+            other = self._rise(score, cut[:, :, f] + missing)
+            to_left = np.zeros(rise.shape, dtype=np.bool_)
+            to_left[:, f] = other > rise[:, f]
+            rise[:, f] = np.maximum(other, rise[:, f])
+        allowed = self._draw_features(rise)
+        flat = rise.reshape(len(nodes), -1)
+        found: list[_Split | None] = []
+        for i, place in enumerate(flat.argmax(axis=1).tolist()):
+            feature, code = divmod(place, self.width)
+            left = bool(len(f) and to_left[i, feature, code])
+            best = _Split(score.total(float(flat[i, place]), i), feature, code, left, None)
+            for c in self.categories.tolist():
+                if allowed is None or c in allowed[i]:
+                    split = self._category_split(nodes[i].histogram[:, c], score, i, c)
+                    best = max(best, split, key=lambda one: one.gain)
+            found.append(best if best.gain > score.least(i) else None)
+        return found
+
+    def _rise(self, score: CutScore, cut: Int64s) -> Floats:
+        # all cuts of a node in one row: NumPy's loops are long
+        n, arrays, *shape = cut.shape
+        sums = self.packed.unpack(cut.reshape(n, arrays, -1).astype(np.float64))
+        return score.rise(*sums).reshape(n, *shape)
+
+    def _draw_features(self, rise: Floats) -> list[set[int]] | None:
+        """Rule out all but some features in each node; None where all are allowed."""
+        if self.limits.max_features == self.D:
+            return None
+        allowed = []
+        for one in rise:
+            order = self.rng.permutation(self.D)
+            one[order[self.limits.max_features :]] = 0.0
+            allowed.append(set(order[: self.limits.max_features].tolist()))
+        return allowed
+
+    def _category_split(self, H: Int64s, score: CutScore, i: int, feature: int) -> _Split:
+        """Categories in the order of their mean slope, cut at the best place (Fisher 1958)."""
+        G, Hs = (a[0] for a in self.packed.unpack(H[None].astype(np.float64))[:2])  # (256,)
+        there = np.flatnonzero(Hs > 0)
+        smooth = CATEGORY_SMOOTH * self.packed.h_scale
+        order = there[np.argsort(G[there] / (Hs[there] + smooth), kind="stable")]
+        cut = H[None, :, order].cumsum(axis=-1).astype(np.float64)
+        rise = score.rise(*self.packed.unpack(cut), slice(i, i + 1))[0]
+        b = int(rise.argmax())
+        goes_left = np.zeros(BINS, dtype=np.bool_)
+        goes_left[order[: b + 1]] = True
+        total = score.total(float(rise[b]), i)
+        return _Split(total, feature, 0, bool(goes_left[MISSING]), goes_left)
