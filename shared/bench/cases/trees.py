@@ -36,7 +36,7 @@ def bundled(name: str) -> tuple[Any, ...]:
     return X, y
 
 
-def fit(name: str, **options: Any) -> dict[str, Callable[..., Work]]:
+def fit(name: str, **options: Any) -> dict[str, Any]:
     """Fit the class of this name, ours and scikit-learn's."""
 
     def ours(X: Any, y: Any) -> Work:
@@ -59,7 +59,7 @@ def fit(name: str, **options: Any) -> dict[str, Callable[..., Work]]:
 def node_counts(ours: Any, theirs: Any) -> float:
     """How far apart the numbers of nodes are: equal cuts are drawn by lot in scikit-learn."""
     if hasattr(ours, "tree_"):
-        return abs(ours.tree_.node_count / theirs.tree_.node_count - 1)
+        return float(abs(ours.tree_.node_count / theirs.tree_.node_count - 1))
     total = sum(tree.tree_.node_count for tree in theirs.estimators_)
     return float(abs(len(ours.trees_.nodes.feature) / total - 1))
 
@@ -71,7 +71,7 @@ def losses(ours: Any, theirs: Any) -> float:
 
 def last_loss(ours: Any, theirs: Any) -> float:
     """How far apart the accuracies (or R2) on the training rows are."""
-    return abs(ours[1] - theirs[1])
+    return float(abs(ours[1] - theirs[1]))
 
 
 def taken_over(peer: Any, X: Any, classes_: Any) -> Any:
@@ -80,14 +80,17 @@ def taken_over(peer: Any, X: Any, classes_: Any) -> Any:
     from byhand.trees.ensemble import join_forests
 
     def tree(t: Any) -> Any:
-        links = (t.children_left, t.children_right, t.feature)
-        rest = (t.threshold, t.impurity, t.n_node_samples, t.weighted_n_node_samples, t.value)
-        return Tree(*(a.astype(np.int64) for a in links), *rest, t.missing_go_to_left)
+        links: Any = (t.children_left, t.children_right, t.feature)
+        rest: Any = (t.threshold, t.impurity, t.n_node_samples, t.weighted_n_node_samples, t.value)
+        parts = [a.astype(np.int64) for a in links]
+        return Tree._make([*parts, *rest, t.missing_go_to_left])
 
     import byhand.trees
 
     model = getattr(byhand.trees, type(peer).__name__)()
-    learned = {} if classes_ is None else {"classes_": classes_, "n_classes_": len(classes_)}
+    learned: dict[str, Any] = (
+        {} if classes_ is None else {"classes_": classes_, "n_classes_": len(classes_)}
+    )
     if hasattr(peer, "tree_"):
         return model._fitted(X, tree_=tree(peer.tree_), **learned)
     root = np.zeros(1, dtype=np.int64)
@@ -98,7 +101,7 @@ def taken_over(peer: Any, X: Any, classes_: Any) -> Any:
     return model._fitted(X, **learned)
 
 
-def predict(name: str, method: str = "predict", **options: Any) -> dict[str, Callable[..., Work]]:
+def predict(name: str, method: str = "predict", **options: Any) -> dict[str, Any]:
     """Predict with the same trees."""
 
     def fitted(X: Any, y: Any) -> Any:
@@ -120,7 +123,7 @@ def predict(name: str, method: str = "predict", **options: Any) -> dict[str, Cal
     return {"ours": ours, "theirs": theirs}
 
 
-def histogram(name: str) -> dict[str, Callable[..., Work]]:
+def histogram(name: str) -> dict[str, Any]:
     """Fit 100 trees of 31 leaves on 255 bins."""
     options = {"max_iter": 100, "max_leaf_nodes": 31, "max_bins": 255, "early_stopping": False}
 

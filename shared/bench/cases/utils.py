@@ -108,7 +108,7 @@ def special(name: str, peer: str = "", **kwargs: Any) -> tuple[Callable[..., Any
 
 
 def special_case(name: str, low: float, high: float, tolerance: float = 1e-12) -> Case:
-    """One function over an interval; the bar of issue 3."""
+    """One function over an interval."""
     ours, theirs = special(name)
     sizes = ({"n": 100_000, "low": low, "high": high}, {"n": 1000, "low": low, "high": high})
     return Case(

@@ -15,7 +15,7 @@ class Check:
     """One rule of the contract, for one kind of row."""
 
     name: str  # as rows exempt it and tests show it
-    rule: int  # of the reliability contract
+    rule: int  # as the README numbers them
     kind: Any  # class of rows, or a union
     run: Callable[[Any, str], None]  # (row, case): raises AssertionError where the rule is broken
     cases: Callable[[Any], Iterable[str]]  # those of a row that it applies to
