@@ -51,16 +51,7 @@ class ConvergenceWarning(AlsoSklearn, UserWarning):
 
 
 class Core:
-    """Parameters, repr, input check and the fitted state; `Estimator` adds scikit-learn's rest.
-
-    Examples
-    --------
-    >>> class Model(Core):
-    ...     def __init__(self, alpha=1.0):
-    ...         self.alpha = alpha
-    >>> Model(alpha=2.0).get_params(), Model(alpha=2.0)
-    ({'alpha': 2.0}, Model(alpha=2.0))
-    """
+    """Parameters, repr, input check and the fitted state; `Estimator` adds scikit-learn's rest."""
 
     _tags: ClassVar[dict[str, bool]] = {}
     n_features_in_: int
