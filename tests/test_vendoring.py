@@ -119,7 +119,7 @@ def code_lines(node: ast.stmt) -> set[int]:
 # ---- an algorithm's own tests, rewritten to import the vendored file
 
 NOT_ABOUT_ONE_FILE = re.compile(r"test_peers_|conformance|_plots|_demo|_readme|persist|interop")
-# These change a module's constants, save models, use scikit-learn's ties or read the package's files.
+# These change constants of a module, import modules, save models or use scikit-learn's ties.
 REACH_INTO_THE_PACKAGE = {
     "test_gmm_gaussian_mixture",
     "test_gmm_kmeans",
@@ -132,8 +132,8 @@ REACH_INTO_THE_PACKAGE = {
     "test_trees_hist",
     "test_utils_distances",
     "test_utils_estimator",
-    "test_utils_progress",
-    "test_utils_validation",
+    "test_utils_kernels",
+    "test_utils_special",
 }
 
 
