@@ -188,6 +188,7 @@ def interrupted(model: Means, at: int) -> bool:
         return trace
 
     before = sys.gettrace()
+    sys._getframe().f_trace_opcodes = True  # else Python 3.12 reports none at all
     sys.settrace(trace)
     try:
         model.set_params(extra=None)._fitted(np.ones((1, 3)), mean_="new", more_="new")
