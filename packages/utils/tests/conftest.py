@@ -52,6 +52,8 @@ class Net(Estimator):
     def _check_loaded(self):
         if self.weights_.shape != (self.n_features_in_,):
             raise ValueError("weights_ must have one weight a feature")
+        if not np.isfinite(self.weights_).all():
+            raise ValueError("weights_ must be finite")
 """
 
 
