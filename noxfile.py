@@ -228,7 +228,11 @@ def fuzz(session: nox.Session) -> None:
     session.run("pytest", "-q", "packages/utils/tests/test_utils_persist_fuzz.py", *session.posargs)
 
 
-@nox.session(requires=["build", "fuzz", *(f"tests-{version}" for version in OTHERS)])
+# Each by its whole name: `requires` takes one session for a name, not every package of it.
+ISOLATED = [f"tests-{version}({package})" for version in OTHERS for package in PACKAGES]
+
+
+@nox.session(requires=["build", "fuzz", *ISOLATED])
 def full(session: nox.Session) -> None:
     """Run the slow parts: the other Pythons' isolation, the long fuzzing, tests marked slow."""
     install_wheels(session, PACKAGES, *group("integration"))
