@@ -61,7 +61,6 @@ def row(cls: Any, data: str, settings: dict[str, Any], exempt: dict[str, str], *
 
 
 FEW = {"n_estimators": 4}
-ROUNDS = {"n_estimators": 10}
 DRAWN = {
     "weights_repeat_rows": "random resampling: rows are drawn by number, repeated ones are others",
     "weights_of_zero": "random resampling: rows are drawn by number, of fewer rows others",
@@ -77,12 +76,12 @@ ROWS = [
     row(
         GradientBoostingClassifier,
         "classification",
-        ROUNDS,
+        FEW,
         {},
         loss=Choice("log_loss", "exponential"),
     ),
-    row(GradientBoostingRegressor, "regression", ROUNDS, {}, loss=LOSSES),
-    ExemptRow(cost_complexity_path, "takes a fitted tree: test_trees_ensembles.py prunes by it"),
+    row(GradientBoostingRegressor, "regression", FEW, {}, loss=LOSSES),
+    ExemptRow(cost_complexity_path, "takes a fitted tree: test_trees_pruning.py"),
     ExemptRow(export_text, "takes a fitted tree: test_trees_export.py"),
     ExemptRow(export_dot, "takes a fitted tree: test_trees_export.py"),
     ExemptRow(plot_tree, "draws a fitted tree: test_trees_export.py"),

@@ -23,12 +23,7 @@ COMMON: dict[str, Any] = {
     "n_iter_no_change": Integer(1),
     "tol": Real(0),
 }
-FEW: dict[str, Any] = {
-    "max_iter": 10,
-    "min_samples_leaf": 1,
-    "max_leaf_nodes": 4,
-    "random_state": 0,
-}
+FEW: dict[str, Any] = {"max_iter": 4, "min_samples_leaf": 1, "max_leaf_nodes": 4, "random_state": 0}
 ENDLESS = {"convergence": "boosting ends after max_iter rounds; converged_ tells of early stopping"}
 
 ROWS = [

@@ -37,6 +37,7 @@ class Cuts(NamedTuple):
 def best_cuts(
     X: NDArray[np.floating],
     lines: Presorted,
+    packed: Ints,
     target: Target,
     nodes: Nodes,
     places: Places,
@@ -45,14 +46,14 @@ def best_cuts(
     of_node: Ints | None = None,
     at: Ints | None = None,
 ) -> Cuts:
-    """Best cut of each node; `lines` holds the rows of the open nodes, (V, m).
+    """Best cut of each node; `packed` holds the lines of the open nodes' rows, (V, m).
 
     `of_node` (k, S) are the lines to look at for each node, all by default, and `at` (m,) where in
-    `lines` the places are.
+    `packed` the places are.
     """
-    (V, width), m, S = lines.packed.shape, len(places.node), len(places.starts)
+    (V, width), m, S = packed.shape, len(places.node), len(places.starts)
     V = V if of_node is None else len(of_node)
-    at = np.arange(m) if at is None else at
+    at = places.each if at is None else at
     tied = np.count_nonzero(lines.tied) > 0
     numbers = m if tied else m * target.width
     step = V if V * numbers <= 4 * BLOCK else max(1, BLOCK // numbers)
@@ -60,14 +61,16 @@ def best_cuts(
     best, drawn = np.empty((V, S)), []
     for v in range(0, V, step):
         if of_node is None:
-            block, line = lines.packed[v : v + step], np.arange(v, min(v + step, V))[:, None]
+            block = packed[v : v + step]
         else:
-            line = of_node[v : v + step]
-            block = lines.packed.take((line * width).take(places.node, axis=1) + at)
-        rows = block & lines.mask
-        gain = score(rows, block >> lines.id_bits if tied else None)
+            block = (of_node[v : v + step] * width).take(places.node, axis=1)
+            block += at
+            block = packed.take(block)
+        rows = lines.rows(block)
+        gain = score(rows, lines.codes(block))
         if limits.random_cuts:
-            place, threshold = _random_places(X, lines, line, rows, places, rng)
+            line = np.arange(V)[:, None] if of_node is None else of_node
+            place, threshold = _random_places(X, lines, line[v : v + step], rows, places, rng)
             drawn.append((place, threshold))
             # a line of equal values: its last place is the end of a node, where no cut is legal
             best[v : v + step] = np.take_along_axis(gain, place % m, axis=1)
@@ -75,21 +78,21 @@ def best_cuts(
             np.maximum.reduceat(gain, places.starts, axis=1, out=best[v : v + step])
     if limits.n_candidates and of_node is None:
         best *= _drawn_lines(best > 0, lines.feature, limits.n_candidates, rng)
-    top, line, each = np.maximum.reduce(best), best.argmax(axis=0), np.arange(m)
-    in_gain = (line * m).take(places.node)
-    in_gain += each
+    top, line = np.maximum.reduce(best), best.argmax(axis=0)
+    in_gain = in_packed = (line * m).take(places.node)
+    in_gain += places.each
     if limits.random_cuts:
         last, threshold = (np.concatenate(a)[line, np.arange(S)] for a in zip(*drawn, strict=True))
     if of_node is not None:
         line = of_node[line, np.arange(S)]
-    in_lines = (line * width).take(places.node)
-    in_lines += at
-    chosen = lines.packed.take(in_lines)
+        in_packed = (line * width).take(places.node)
+        in_packed += at
+    chosen = packed.take(in_packed)
     if limits.random_cuts:
         return Cuts(top > 0, line, last, chosen, threshold)
     if step < V:  # only the last block's gains are left: those of the chosen lines once more
-        in_gain, block = each, chosen[None]
-        gain = score(block & lines.mask, block >> lines.id_bits if tied else None)
+        in_gain, block = places.each, chosen[None]
+        gain = score(lines.rows(block), lines.codes(block))
     hit = (gain.take(in_gain) == top.take(places.node)).nonzero()[0]
     last = hit.take(hit.searchsorted(places.starts))  # first place that reaches the top
     return Cuts(top > 0, line, last, chosen, None)

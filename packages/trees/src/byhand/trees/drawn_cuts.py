@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from .cuts import Cuts, best_cuts
 from .limits import Limits
-from .moments import Nodes, Places, Target, places_of
+from .moments import Ints, Nodes, Places, Target, places_of
 from .presort import Presorted
 
 __all__ = ["drawn_cuts"]
@@ -25,6 +25,7 @@ __all__ = ["drawn_cuts"]
 def drawn_cuts(
     X: NDArray[np.floating],
     lines: Presorted,
+    packed: Ints,
     target: Target,
     nodes: Nodes,
     places: Places,
@@ -32,27 +33,29 @@ def drawn_cuts(
     rng: np.random.Generator,
 ) -> Cuts:
     """Best cut of each node over `limits.n_candidates` features that are drawn for it."""
-    S, m = len(places.starts), lines.packed.shape[1]
-    first_line = np.unique(lines.feature, return_index=True)[1]  # (D,)
-    deal = rng.random((S, len(first_line))).argsort(axis=1)  # the features, shuffled for each node
-    found, line_of, last = np.zeros(S, np.bool_), np.zeros(S, np.int64), places.starts.copy()
-    threshold = np.zeros(S) if limits.random_cuts else None
-    pending, at, here = np.arange(S), np.arange(m), places
-    for j in range(0, deal.shape[1], limits.n_candidates):
-        line = first_line[deal[pending, j : j + limits.n_candidates].T]  # (k, S')
-        if np.count_nonzero(lines.nan_first):  # the second line of the feature, or the one again
+    first_line = (~lines.nan_first).nonzero()[0]  # (D,)
+    D, k = len(first_line), limits.n_candidates
+    deal = rng.random((len(places.starts), D)).argsort(axis=1)  # (S, D) a shuffle a node
+
+    def look_at(features: Ints, nodes: Nodes, places: Places, at: Ints) -> Cuts:
+        line = first_line[features.T]  # (k, S)
+        if len(lines.feature) > D:  # the second line of the feature, or the one again
             second = np.minimum(line + 1, len(lines.feature) - 1)
             line = np.concatenate([line, np.where(lines.nan_first[second], second, line)])
-        cuts = best_cuts(X, lines, target, nodes, here, limits, rng, line, at)
-        found[pending] = cuts.found
-        line_of[pending] = cuts.line
-        last[pending] = at[cuts.last]
-        if threshold is not None:
-            threshold[pending] = cuts.threshold
-        rest = (~cuts.found).nonzero()[0]
-        if not len(rest):
+        return best_cuts(X, lines, packed, target, nodes, places, limits, rng, line, at)
+
+    cuts = look_at(deal[:, :k], nodes, places, places.each)
+    pending = (~cuts.found).nonzero()[0]
+    for j in range(k, D, k):
+        if not len(pending):
             break
-        pending, at, nodes = pending[rest], at[~cuts.found[here.node]], nodes.some(rest)
-        here = places_of(here.sizes[rest], limits.min_samples_leaf)
-    chosen = lines.packed.take((line_of * m).take(places.node) + np.arange(m))
-    return Cuts(found, line_of, last, chosen, threshold)
+        at = places.each.compress((~cuts.found).take(places.node))
+        here = places_of(places.sizes[pending], limits.min_samples_leaf)
+        more = look_at(deal[pending, j : j + k], nodes.some(pending), here, at)
+        cuts.packed[at] = more.packed
+        cuts.found[pending], cuts.line[pending] = more.found, more.line
+        cuts.last[pending] = at[more.last]
+        if cuts.threshold is not None:
+            cuts.threshold[pending] = more.threshold
+        pending = pending[~more.found]
+    return cuts

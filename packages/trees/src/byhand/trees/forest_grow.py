@@ -93,12 +93,19 @@ def lines_of_trees(lines: Presorted, kept: NDArray[np.bool_]) -> Presorted:
     V, n = lines.packed.shape
     B, sizes = len(kept), kept.sum(axis=1)
     id_bits = max(lines.id_bits, (B * n - 1).bit_length())
-    out = np.empty((V, int(sizes.sum())), dtype=np.int64)
-    rows, codes = lines.packed & lines.mask, lines.packed >> lines.id_bits << id_bits
+    rows, codes = lines.rows(lines.packed), lines.codes(lines.packed)
+    top = 0 if codes is None else int(codes.max())
+    small = [np.iinfo(t).max >> id_bits >= top for t in (np.uint16, np.int32)]
+    plain = not lines.nan_first.any()
+    out = np.empty(
+        (V, int(sizes.sum())),
+        dtype=np.uint16 if small[0] and plain else np.int32 if small[1] else np.int64,
+    )
     ends = sizes.cumsum()
     for t in range(B):
         at = kept[t].take(rows).ravel().nonzero()[0]
-        some = codes.take(at)
-        some |= rows.take(at) + t * n
+        some = rows.take(at) + t * n
+        if codes is not None:
+            some |= codes.take(at).astype(np.int64) << id_bits
         out[:, ends[t] - sizes[t] : ends[t]] = some.reshape(V, -1)
     return lines._replace(packed=out, id_bits=id_bits)

@@ -12,35 +12,23 @@ Checked: a plain recursive CART with exhaustive search; a chain of 5000 levels.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .cuts import Cuts, best_cuts
 from .limits import Limits
-from .moments import Floats, Ints, Nodes, Places, Target, places_of
+from .moments import Floats, Ints, Target, places_of
 from .presort import BLOCK, Presorted
 from .tree import Tree
 
 __all__ = ["CutFinder", "grow"]
 
 
-class CutFinder(Protocol):
-    """Finds a cut for each open node, as `best_cuts` does."""
-
-    def __call__(
-        self,
-        X: NDArray[np.floating],
-        lines: Presorted,
-        target: Target,
-        nodes: Nodes,
-        places: Places,
-        limits: Limits,
-        rng: np.random.Generator,
-        /,
-    ) -> Cuts:
-        """Cuts of the open nodes whose rows the lines hold."""
+# (X, lines, packed, target, nodes, places, limits, rng) -> Cuts, as `best_cuts`
+CutFinder = Callable[..., Cuts]
 
 
 def grow(
@@ -58,75 +46,76 @@ def grow(
     `lines` and `target` stand for row i of X (N, D) too. Returns all nodes, one tree after the
     other, and the number of each root.
     """
-    m = lines.packed.shape[1]
-    rows: Ints = lines.packed[0] & lines.mask
-    sizes = np.array([m]) if roots is None else roots
+    packed: Ints = lines.packed
+    rows: Ints = lines.rows(packed[0])
+    sizes = np.array([len(rows)]) if roots is None else roots
     starts = sizes.cumsum() - sizes
     begin, n_lefts, first = starts, len(sizes), 0
     levels: list[Any] = []
     splits: list[Any] = []
-    side = np.zeros(len(target.z), dtype=np.int8)
+    side = np.zeros(len(target.z), dtype=np.int8)  # of a row: 0 closed, 1 left child, 2 right child
+    least = max(limits.min_samples_split, 2 * limits.min_samples_leaf)
+    has_nan = bool(lines.nan_first.any())
     while True:
         nodes = target.describe(rows, starts, sizes)
         levels.append((nodes.value, nodes.impurity, sizes, nodes.weight, begin))
-        opened = nodes.mixed & (sizes >= max(limits.min_samples_split, 2 * limits.min_samples_leaf))
+        opened = nodes.mixed & (sizes >= least)
         if limits.min_weight > 0:
             opened &= nodes.weight >= 2 * limits.min_weight * (1 - 1e-12)
         ids, S = opened.nonzero()[0], len(sizes)
         if len(levels) > limits.max_depth or not len(ids):
             break
+        if len(ids) < S:
+            nodes = nodes.some(ids)
         places = places_of(sizes.take(ids), limits.min_samples_leaf)
         if splits or len(ids) < S:
             go = opened.view(np.int8)
-            go[n_lefts:] *= 2  # 0 closed, 1 left child, 2 right child
+            go[n_lefts:] *= 2
             side[rows] = go.repeat(sizes)
-            k = int(ids.searchsorted(n_lefts))
-            half = int(places.starts[k]) if k < len(ids) else len(places.node)
-            lines = lines._replace(packed=_select_rows(lines, side, half, len(places.node)))
-            nodes = nodes.some(ids)
-        cuts = find_cuts(X, lines, target, nodes, places, limits, rng)
-        found = cuts.found.nonzero()[0]
-        if not len(found):
-            break
-        chosen = cuts.packed & lines.mask
-        n_left = (cuts.last - places.starts + 1)[found]
-        goes_left = np.arange(len(chosen)) <= cuts.last.take(places.node)
+            half = int(np.count_nonzero(places.node < np.count_nonzero(go[:n_lefts])))
+            packed = _select_rows(lines, packed, side, half, len(places.node))
+        cuts = find_cuts(X, lines, packed, target, nodes, places, limits, rng)
+        found: Any = slice(None)  # all of them
+        goes_left = places.each <= cuts.last.take(places.node)
         goes_right = ~goes_left
-        if len(found) < len(ids):
+        if np.count_nonzero(cuts.found) < len(ids):
+            found = cuts.found.nonzero()[0]
+            if not len(found):
+                break
             side.fill(0)  # rows of nodes without a cut are closed from here on
             goes_left &= cuts.found.take(places.node)
             goes_right &= cuts.found.take(places.node)
-        left, ids = np.arange(first + S, first + S + len(found)), ids[found]
-        line, last = cuts.line[found], cuts.last[found]
-        edge = places.starts + np.where(lines.nan_first[cuts.line], 0, places.sizes - 1)
-        split = (
-            ids + first,
-            left,
-            left + len(ids),
-            line,
-            *(chosen.take(i) for i in (last, last + 1, edge[found])),
-        )
-        splits.append((*split, line if cuts.threshold is None else cuts.threshold[found]))
+        chosen, ids, line, last = lines.rows(cuts.packed), ids[found], cuts.line[found], cuts.last
+        n_left = last - places.starts
+        n_left += 1
+        n_left, n_right = n_left[found], (places.sizes - n_left)[found]
+        last = edge = last[found]
+        if has_nan:  # the place where NaN stands, if the node has any
+            edge = places.starts[found]
+            edge = np.where(lines.nan_first[line], edge, edge + n_left + n_right - 1)
+        left = np.arange(first + S, first + S + len(ids))
+        split = (ids + first, left, left + len(ids), line)
+        around = (chosen.take(last), chosen.take(last + 1), chosen.take(edge))
+        splits.append((*split, *around, line if cuts.threshold is None else cuts.threshold[found]))
         rows = np.concatenate([chosen.compress(goes_left), chosen.compress(goes_right)])
         begin = begin.take(ids)
         begin = np.concatenate([begin, begin + n_left])
-        sizes = np.concatenate([n_left, places.sizes[found] - n_left])
+        sizes = np.concatenate([n_left, n_right])
         starts = sizes.cumsum() - sizes
         n_lefts, first = len(ids), first + S
     return _assemble(X, lines, target, levels, splits)
 
 
-def _select_rows(lines: Presorted, side: Ints, half: int, m: int) -> Ints:
-    """Lines of the rows whose side is 1, followed by those of side 2, order kept: (V, m)."""
-    V, width = lines.packed.shape
-    out = np.empty((V, m), dtype=lines.packed.dtype)
+def _select_rows(lines: Presorted, packed: Ints, side: Ints, half: int, m: int) -> Ints:
+    """Lines (V, m) of the rows whose side is 1, `half` of them, and then those of side 2."""
+    V, width = packed.shape
+    out = np.empty((V, m), dtype=packed.dtype)
     step = max(1, BLOCK // width)
     for v in range(0, V, step):
-        block = lines.packed[v : v + step].ravel()
-        s, k = side.take(block & lines.mask), len(block) // width
-        # nonzero and take: a third of the time of a boolean mask
-        out[v : v + k, :half] = block.take((s == 1).nonzero()[0]).reshape(k, half)
-        out[v : v + k, half:] = block.take((s == 2).nonzero()[0]).reshape(k, m - half)
+        block = packed[v : v + step].ravel()
+        s, k = side.take(lines.rows(block)), len(block) // width
+        out[v : v + k, :half] = block.compress(s == 1).reshape(k, half)
+        out[v : v + k, half:] = block.compress(s == 2).reshape(k, m - half)
     return out
 
 

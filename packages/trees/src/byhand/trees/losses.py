@@ -278,7 +278,8 @@ class BinomialLoss(Loss):
 
     def pointwise(self, y: Targets, raw: Floats) -> Floats:
         """Loss of each sample: log(1 + e^raw) - y raw."""
-        return np.logaddexp(0.0, raw) - y * raw
+        with np.errstate(under="ignore"):
+            return np.logaddexp(0.0, raw) - y * raw
 
     def init_raw(self, y: Targets, w: Weights = None) -> float:
         """Log-odds of the weighted frequency of class 1."""

@@ -67,6 +67,7 @@ class Places(NamedTuple):
 
     starts: Ints  # (S,) first place of each node
     sizes: Ints  # (S,)
+    each: Ints  # (m,) 0, 1, 2, ...
     node: Ints  # (m,) node of each place
     legal: NDArray[np.bool_]  # (m,) a cut behind this place leaves enough rows on both sides
 
@@ -91,13 +92,13 @@ def places_of(sizes: Ints, min_samples_leaf: int) -> Places:
     """Places of nodes of these sizes."""
     ends = sizes.cumsum()
     node = np.arange(len(sizes)).repeat(sizes)
+    each = np.arange(len(node))
     legal = np.ones(len(node), dtype=np.bool_)
     legal[ends - 1] = False
     if min_samples_leaf > 1:
-        place = np.arange(len(node))
-        legal = ends.take(node) - place > min_samples_leaf
-        legal &= place - (ends - sizes).take(node) >= min_samples_leaf - 1
-    return Places(ends - sizes, sizes, node, legal)
+        legal = ends.take(node) - each > min_samples_leaf
+        legal &= each - (ends - sizes).take(node) >= min_samples_leaf - 1
+    return Places(ends - sizes, sizes, each, node, legal)
 
 
 class FixedWeights:
@@ -215,8 +216,8 @@ def moment_scorer(
         return _forbid_ties(gain, codes)
 
     if w is None:
-        n_left = np.arange(1, len(places.node) + 1) - places.starts.take(places.node)
-        product = n_left * (places.sizes.take(places.node) - n_left).astype(np.float64)
+        n_left = places.each - (places.starts - 1.0).take(places.node)
+        product = (places.sizes.take(places.node) - n_left) * n_left
         product[~places.legal] = np.inf
         factor, zero_gain = 1 / np.sqrt(product), TINY * places.legal
         return score

@@ -124,7 +124,7 @@ def plot_tree(
 
 
 def _box_colours(tree: Tree, has_classes: bool) -> list[tuple[float, float, float]]:
-    """Choose a light colour for each node: hue by class, strength by share or value."""
+    """Choose light colours: hue by class and strength by share, or strength by value."""
     import colorsys
 
     value = tree.value[:, 0]

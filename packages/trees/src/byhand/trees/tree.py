@@ -96,62 +96,76 @@ def leaf_blocks(
 ) -> Iterator[tuple[slice, slice, NDArray[np.int64]]]:
     """Trees, rows and leaves (trees, rows) of one block of pairs after the other."""
     n, d = X.shape
-    is_leaf = tree.children_left < 0
-    # A leaf leads to itself: pairs that have arrived stay there until they are dropped.
-    child = np.array([tree.children_left, tree.children_right]).T
-    child[is_leaf] = is_leaf.nonzero()[0][:, None]
-    way = _Way(
-        child.ravel(),
-        np.where(is_leaf, 0, tree.feature),
-        np.where(is_leaf, np.inf, tree.threshold),
-        tree.missing_go_to_left.astype(np.bool_),
-        is_leaf,
-        X.ravel(),
-        bool(np.isnan(X).any()),
-    )
+    way = _way_of(tree, roots)
+    x, has_nan = X.ravel(), bool(np.isnan(X).any())
     some_trees, some_rows = max(1, PAIRS // n), min(n, PAIRS)
     for t in range(0, len(roots), some_trees):
-        root = roots[t : t + some_trees]
+        root = np.arange(t, min(t + some_trees, len(roots)))
         for i in range(0, n, some_rows):
             at = np.arange(i, min(i + some_rows, n)) * d
-            leaf = _descend(way, root.repeat(len(at)), np.tile(at, len(root)))
+            leaf = _descend(way, x, has_nan, root.repeat(len(at)), np.tile(at, len(root)))
             yield slice(t, t + len(root)), slice(i, i + len(at)), leaf.reshape(len(root), -1)
 
 
 class _Way(NamedTuple):
-    """Where each node leads to."""
+    """The nodes renumbered: roots first, each right child behind its left sibling."""
 
-    child: NDArray[np.int64]  # (2 M,) left and right child of each node
-    feature: NDArray[np.int64]  # (M,)
-    threshold: NDArray[np.float64]  # (M,)
+    left: NDArray[np.int64]  # (M,) left child; of a leaf the leaf itself
+    feature: NDArray[np.int64]  # (M,) 0 in leaves
+    threshold: NDArray[np.float64]  # (M,) infinite in leaves, where all numbers go left
     nan_left: NDArray[np.bool_]  # (M,)
     is_leaf: NDArray[np.bool_]  # (M,)
-    x: NDArray[np.floating]  # (N D,) row after row
-    has_nan: bool
+    node: NDArray[np.int64]  # (M,) number in the tree
+    stride: int  # levels from one look for leaves to the next
 
 
-def _descend(way: _Way, node: NDArray[np.int64], at: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Leaf of each pair, given its node and where its row begins."""
+def _way_of(tree: Tree, roots: NDArray[np.int64]) -> _Way:
+    inner = (tree.children_left >= 0).nonzero()[0]
+    M, left = len(tree.feature), len(roots) + 2 * np.arange(len(inner))
+    node = np.empty(M, dtype=np.int64)
+    node[: len(roots)] = roots
+    node[left], node[left + 1] = tree.children_left[inner], tree.children_right[inner]
+    left_of = np.empty(M, dtype=np.int64)
+    left_of[inner] = left
+    is_leaf = tree.children_left[node] < 0
+    return _Way(
+        np.where(is_leaf, np.arange(M), left_of[node]),
+        np.where(is_leaf, 0, tree.feature[node]),
+        np.where(is_leaf, np.inf, tree.threshold[node]),
+        tree.missing_go_to_left[node].astype(np.bool_) | is_leaf,
+        is_leaf,
+        node,
+        2 if 31 * len(roots) < M else 1,
+    )
+
+
+def _descend(
+    way: _Way,
+    x: NDArray[np.floating],
+    has_nan: bool,
+    node: NDArray[np.int64],
+    at: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """Leaf of each pair, given its root and the place in x (N D,) where its row begins."""
     leaf, pair = np.empty(0, dtype=np.int64), np.arange(0)
     while True:
-        index = way.feature.take(node)
-        index += at
-        x = way.x.take(index)
-        if way.has_nan:
-            right = ~(x <= way.threshold.take(node))
-            right &= ~(np.isnan(x) & way.nan_left.take(node))
-        else:
-            right = x > way.threshold.take(node)
-        node = node + node
-        node += right
-        node = way.child.take(node)
+        for _ in range(way.stride):
+            index = way.feature.take(node)
+            index += at
+            value = x.take(index)
+            if has_nan:
+                right = ~(value <= way.threshold.take(node))
+                right &= ~(np.isnan(value) & way.nan_left.take(node))
+            else:
+                right = value > way.threshold.take(node)
+            node = way.left.take(node)
+            node += right
         arrived = way.is_leaf.take(node)
         n_arrived = np.count_nonzero(arrived)
         if n_arrived == len(node):
-            if not len(leaf):
-                return node
-            leaf[pair] = node
-            return leaf
+            if len(leaf):
+                leaf[pair] = node
+            return way.node.take(leaf if len(leaf) else node)
         if 4 * n_arrived > len(node):  # drop the pairs that have arrived
             if not len(leaf):
                 leaf, pair = np.empty(len(node), dtype=np.int64), np.arange(len(node))
