@@ -27,6 +27,7 @@ import pytest
 
 pytest.importorskip("sklearn")
 
+import sklearn
 from sklearn.utils import estimator_checks as suite
 
 import byhand
@@ -264,6 +265,7 @@ TOYS = [
 
 
 SIZES = {"n_estimators", "max_iter", "n_iter", "n_init", "n_epochs", "random_state"}
+ROUNDS = 5  # as many as scikit-learn gives its own: four of boosting score below 0.5
 
 
 def settings(package: str) -> dict[type, dict[str, Any]]:
@@ -274,7 +276,10 @@ def settings(package: str) -> dict[type, dict[str, Any]]:
     for row in [row for row in rows if hasattr(row, "domains")]:
         arguments = inspect.signature(row.cls).parameters
         needed = {name for name, p in arguments.items() if p.default is p.empty} | SIZES
-        chosen.setdefault(row.cls, {k: v for k, v in row.params.items() if k in needed})
+        least = {k: v for k, v in row.params.items() if k in needed}
+        for name in {"n_estimators", "max_iter"} & set(least):
+            least[name] = max(ROUNDS, least[name])
+        chosen.setdefault(row.cls, least)
     return chosen
 
 
@@ -340,8 +345,16 @@ CASES = [*cases(TOYS), *cases(PUBLIC)]
     "ignore:X has feature names",
 )
 @pytest.mark.parametrize(("estimator", "check"), CASES)
-def test_scikit_learns_check_passes(estimator: Any, check: partial[None]) -> None:
+def test_scikit_learns_check_passes(
+    estimator: Any, check: partial[None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     row = (public_name(estimator), check_name(check))
+    if row[1] == "check_positive_only_tag_during_fit" and sklearn.__version__.startswith("1.6"):
+        # it subtracts a fraction from whole numbers in place; scikit-learn 1.7 mended that
+        whole = suite._enforce_estimator_tags_X
+        monkeypatch.setattr(
+            suite, "_enforce_estimator_tags_X", lambda *given: whole(*given).astype(np.float64)
+        )
     try:
         check(estimator)
     except SkipTest as skipped:
@@ -359,7 +372,7 @@ def test_a_row_of_expected_failures_that_is_not_needed_fails(
     toy, check = CASES[0].values
     monkeypatch.setitem(EXPECTED, (public_name(toy), check_name(check)), "random resampling")
     with pytest.raises(AssertionError, match="take its row out"):
-        test_scikit_learns_check_passes(toy, check)
+        test_scikit_learns_check_passes(toy, check, monkeypatch)
 
 
 def test_a_check_by_hand_finds_frames_with_other_names() -> None:

@@ -86,9 +86,9 @@ def test_quotes_in_names_cannot_break_the_graph() -> None:
 @pytest.mark.parametrize("function", [export_text, export_dot])
 def test_too_few_names_are_refused(function: Any) -> None:
     model, _, _ = fitted()
-    with pytest.raises(ValueError, match="feature_names must have 3 names, got 1"):
+    with pytest.raises(ValueError, match="feature_names must contain 3 elements, got 1"):
         function(model, feature_names=["a"])
-    with pytest.raises(ValueError, match="class_names must have 3 names, got 2"):
+    with pytest.raises(ValueError, match="Got 2 while the tree was fitted with 3 classes"):
         function(model, class_names=["a", "b"])
 
 

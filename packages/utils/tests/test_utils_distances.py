@@ -329,3 +329,12 @@ def test_bad_input_is_refused_with_the_argument_named(
 ) -> None:
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("n", [1, 3, 300])
+def test_a_function_is_asked_for_the_diagonal_too(n: int) -> None:
+    """As scikit-learn: a similarity, or a distance between noisy copies, is not 0 there."""
+    X = np.random.default_rng(0).normal(size=(n, 2))
+    similarity = pairwise_distances(X, metric=lambda x, y, by: by * float(x @ y), by=2.0)
+    assert np.allclose(similarity, 2 * X @ X.T, rtol=1e-12, atol=1e-12)
+    assert pairwise_distances(X, metric="minkowski", p=3).diagonal().tolist() == [0.0] * n

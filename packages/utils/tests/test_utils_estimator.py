@@ -323,7 +323,7 @@ def test_the_score_of_a_classifier_is_the_weighted_fraction_of_hits() -> None:
     assert model.score(None, ["a", "b", "a"], sample_weight=[1, 1, 6]) == pytest.approx(2 / 8)
     assert model.score(None, np.array(["a", "b", "b"], object)) == 1.0
     assert model.score(None, [1, 2, 3]) == 0.0
-    with pytest.warns(DataConversionWarning, match="column-vector y"):
+    with pytest.warns(DataConversionWarning, match=r"to \(n_samples, \), for example"):
         assert model.score(None, [["a"], ["b"], ["a"]]) == pytest.approx(2 / 3)
     with pytest.raises(ValueError, match="X has 3, y has 2"):
         model.score(None, ["a", "b"])

@@ -86,8 +86,8 @@ def find_bins(
             distinct = np.unique(values)
             if len(distinct) > max_bins:
                 raise ValueError(
-                    f"X[:, {f}] is categorical and has {len(distinct)} values, more than"
-                    f" max_bins={max_bins}"
+                    f"Categorical feature at index {f} is expected to have a cardinality <="
+                    f" {max_bins} but actually has a cardinality of {len(distinct)}: see max_bins"
                 )
             edges.append(distinct)
         else:

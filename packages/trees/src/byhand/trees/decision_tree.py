@@ -51,7 +51,7 @@ class TreeEstimator(Estimator):
 
     def _grow_tree(
         self, Z: NDArray[Any], weight: Floats | None, target_of: Callable[[Ints, Any], Target]
-    ) -> Tree:
+    ) -> dict[str, Any]:
         """Grow on the rows that have a weight; target_of(rows, their weights)."""
         rng = check_random_state(self.random_state)
         random_cuts = check_choice(self.splitter, "splitter", ("best", "random")) == "random"
@@ -61,7 +61,9 @@ class TreeEstimator(Estimator):
             Z, weight = Z[rows], weight[rows]
         total = float(len(Z) if weight is None else weight.sum())
         limits = limits_of(self, len(Z), Z.shape[1], total, random_cuts)
-        return trim(grow(Z, presort(Z), target_of(rows, weight), limits, rng)[0], limits)
+        tree = trim(grow(Z, presort(Z), target_of(rows, weight), limits, rng)[0], limits)
+        drawn = limits.n_candidates or Z.shape[1]
+        return {"tree_": tree, "max_features_": drawn, "n_outputs_": 1}
 
     def apply(self, X: object) -> NDArray[np.int64]:
         """Find the leaf that each row of X falls into, (n_samples,)."""
@@ -129,7 +131,7 @@ class DecisionTreeClassifier(ClassifierMixin, TreeEstimator):
     tree_ : Tree
         Flat arrays, value holds class shares.
     classes_ : (n_classes,) array
-    n_classes_, n_features_in_, n_outputs_ : int
+    n_classes_, n_features_in_, max_features_, n_outputs_ : int
     feature_importances_ : (n_features,) array
 
     Examples
@@ -182,9 +184,8 @@ class DecisionTreeClassifier(ClassifierMixin, TreeEstimator):
         def target_of(rows: Ints, w: Floats | None) -> ClassTarget:
             return ClassTarget(codes[rows], len(classes), w, entropy != "gini")
 
-        tree = self._grow_tree(Z, weight, target_of)
-        learned: dict[str, Any] = {"classes_": classes, "n_classes_": len(classes), "n_outputs_": 1}
-        return self._fitted(X, tree_=tree, **learned)
+        learned = self._grow_tree(Z, weight, target_of)
+        return self._fitted(X, classes_=classes, n_classes_=len(classes), **learned)
 
     def predict_proba(self, X: object) -> Floats:
         """Class shares of each row's leaf, (n_samples, n_classes)."""
@@ -235,7 +236,7 @@ class DecisionTreeRegressor(RegressorMixin, TreeEstimator):
     ----------
     tree_ : Tree
         Flat arrays, value holds means.
-    n_features_in_, n_outputs_ : int
+    n_features_in_, max_features_, n_outputs_ : int
     feature_importances_ : (n_features,) array
 
     Examples
@@ -278,8 +279,8 @@ class DecisionTreeRegressor(RegressorMixin, TreeEstimator):
         target = check_target(y, len(Z))
         check_choice(self.criterion, "criterion", ("squared_error",))
         weight = check_sample_weight(sample_weight, len(Z))
-        tree = self._grow_tree(Z, weight, lambda rows, w: RealTarget(target[rows], w))
-        return self._fitted(X, tree_=tree, n_outputs_=1)
+        learned = self._grow_tree(Z, weight, lambda rows, w: RealTarget(target[rows], w))
+        return self._fitted(X, **learned)
 
     def predict(self, X: object) -> Floats:
         """Mean of each row's leaf, (n_samples,)."""

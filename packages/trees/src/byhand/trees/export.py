@@ -222,7 +222,7 @@ def feature_names_of(model: Any, names: Sequence[str] | None) -> list[str]:
     if names is None:
         return list(getattr(model, "feature_names_in_", [f"feature_{i}" for i in range(n)]))
     if len(names) != n:
-        raise ValueError(f"feature_names must have {n} names, got {len(names)}")
+        raise ValueError(f"feature_names must contain {n} elements, got {len(names)}")
     return [str(name) for name in names]
 
 
@@ -233,5 +233,9 @@ def class_names_of(model: Any, names: Sequence[str] | None) -> list[str] | None:
     if names is None:
         return [str(label) for label in model.classes_]
     if len(names) != len(model.classes_):
-        raise ValueError(f"class_names must have {len(model.classes_)} names, got {len(names)}")
+        raise ValueError(
+            "When `class_names` is an array, it should contain as many items as"
+            f" `decision_tree.classes_`. Got {len(names)} while the tree was fitted with"
+            f" {len(model.classes_)} classes."
+        )
     return [str(name) for name in names]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .forest_base import ForestClassifier, ForestRegressor
+from .forest_base import ForestClassifier, ForestMetric, ForestRegressor
 
 __all__ = ["ExtraTreesClassifier", "ExtraTreesRegressor"]
 
@@ -41,8 +41,9 @@ class ExtraTreesClassifier(ForestClassifier):
         Impurity that a cut must remove, times the node's share of the weight.
     bootstrap : bool, default False
         Grow each tree on rows drawn with replacement; otherwise on all rows.
-    oob_score : bool, default False
-        Estimate the score from the trees that have not drawn a row.
+    oob_score : bool or callable, default False
+        Estimate the score from the trees that have not drawn a row; by metric(y, estimates) of
+        class numbers if callable.
     random_state : None, int, SeedSequence or Generator, default None
         For drawn features, thresholds and resampling.
     class_weight : dict, "balanced", "balanced_subsample" or None, default None
@@ -50,7 +51,7 @@ class ExtraTreesClassifier(ForestClassifier):
     ccp_alpha : float, default 0.0
         Cost of a leaf in cost-complexity pruning.
     max_samples : int, float or None, default None
-        Rows drawn for each tree, or their share; None for as many as there are.
+        Rows drawn for each tree, or their share, which may exceed 1; None for as many as there are.
 
     Attributes
     ----------
@@ -91,7 +92,7 @@ class ExtraTreesClassifier(ForestClassifier):
         max_leaf_nodes: int | None = None,
         min_impurity_decrease: float = 0.0,
         bootstrap: bool = False,
-        oob_score: bool = False,
+        oob_score: bool | ForestMetric = False,
         random_state: Any = None,
         class_weight: Any = None,
         ccp_alpha: float = 0.0,
@@ -139,14 +140,15 @@ class ExtraTreesRegressor(ForestRegressor):
         Impurity that a cut must remove, times the node's share of the weight.
     bootstrap : bool, default False
         Grow each tree on rows drawn with replacement; otherwise on all rows.
-    oob_score : bool, default False
-        Estimate the score from the trees that have not drawn a row.
+    oob_score : bool or callable, default False
+        Estimate the score from the trees that have not drawn a row; by metric(y, estimates) if
+        callable.
     random_state : None, int, SeedSequence or Generator, default None
         For drawn features, thresholds and resampling.
     ccp_alpha : float, default 0.0
         Cost of a leaf in cost-complexity pruning.
     max_samples : int, float or None, default None
-        Rows drawn for each tree, or their share; None for as many as there are.
+        Rows drawn for each tree, or their share, which may exceed 1; None for as many as there are.
 
     Attributes
     ----------
@@ -186,7 +188,7 @@ class ExtraTreesRegressor(ForestRegressor):
         max_leaf_nodes: int | None = None,
         min_impurity_decrease: float = 0.0,
         bootstrap: bool = False,
-        oob_score: bool = False,
+        oob_score: bool | ForestMetric = False,
         random_state: Any = None,
         ccp_alpha: float = 0.0,
         max_samples: float | None = None,

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import operator
 import warnings
+from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -45,7 +46,9 @@ from .moments import Floats
 from .presort import presort
 from .tree import leaf_blocks, tree_leaves
 
-__all__ = ["ForestClassifier", "ForestEstimator", "ForestRegressor"]
+__all__ = ["ForestClassifier", "ForestEstimator", "ForestMetric", "ForestRegressor"]
+
+ForestMetric = Callable[[NDArray[Any], NDArray[Any]], float]
 
 
 class ForestEstimator(Estimator):
@@ -56,7 +59,7 @@ class ForestEstimator(Estimator):
     n_estimators: int
     criterion: str
     bootstrap: bool
-    oob_score: bool
+    oob_score: bool | ForestMetric
     max_samples: float | None
     random_state: Any
     trees_: Forest
@@ -102,22 +105,25 @@ class ForestEstimator(Estimator):
 
     def _rows_drawn(self, n: int) -> int:
         """Rows drawn for each tree, 0 for all of them once."""
-        for name in ("bootstrap", "oob_score"):
-            check_choice(getattr(self, name), name, (False, True))
+        check_choice(self.bootstrap, "bootstrap", (False, True))
+        if not callable(self.oob_score):
+            check_choice(self.oob_score, "oob_score", (False, True))
         if not self.bootstrap:
             if self.oob_score:
                 raise ValueError("Out of bag estimation only available if bootstrap=True")
             if self.max_samples is not None:
                 raise ValueError(
-                    f"max_samples can only be set if bootstrap=True, got {self.max_samples}"
+                    "`max_sample` cannot be set if `bootstrap=False`. Either switch to"
+                    " `bootstrap=True` or set `max_sample=None`. max_samples is"
+                    f" {self.max_samples}."
                 )
             return 0
         if self.max_samples is None:
             return n
         share: Any = self.max_samples
-        if isinstance(share, float):
-            check_scalar(self.max_samples, "max_samples", low=0, high=1, low_open=True)
-            return max(1, round(n * self.max_samples))
+        if isinstance(share, float | np.floating):
+            check_scalar(share, "max_samples", low=0, high=np.inf, low_open=True, high_open=True)
+            return max(1, round(n * float(share)))
         return int(check_scalar(self.max_samples, "max_samples", integer=True, low=1))
 
     def _out_of_bag(self, Z: NDArray[Any], learned: dict[str, Any]) -> Floats:
@@ -218,9 +224,9 @@ class ForestClassifier(ClassifierMixin, ForestEstimator):
         if self.oob_score:
             shares = self._out_of_bag(Z, learned)
             known = ~np.isnan(shares[:, 0])
-            hits = shares[known].argmax(axis=1) == codes[known]
+            guess, true = shares[known].argmax(axis=1), codes[known]
             learned["oob_decision_function_"] = shares
-            learned["oob_score_"] = float(hits.mean()) if len(hits) else float("nan")
+            learned["oob_score_"] = _score_of(self.oob_score, true, guess, _accuracy)
         return self._fitted(X, classes_=classes, n_classes_=len(classes), **learned)
 
     def predict_proba(self, X: object) -> Floats:
@@ -264,10 +270,8 @@ class ForestRegressor(RegressorMixin, ForestEstimator):
         if self.oob_score:
             means = self._out_of_bag(Z, learned)[:, 0]
             known = ~np.isnan(means)
-            rest = ((target - means)[known] ** 2).sum()
-            total = ((target[known] - target[known].mean()) ** 2).sum() if known.any() else 0.0
             learned["oob_prediction_"] = means
-            learned["oob_score_"] = float(1 - rest / total) if total > 0 else float("nan")
+            learned["oob_score_"] = _score_of(self.oob_score, target[known], means[known], _r2)
         return self._fitted(X, **learned)
 
     def predict(self, X: object) -> Floats:
@@ -282,3 +286,21 @@ class ForestRegressor(RegressorMixin, ForestEstimator):
 
 def _grow_listed(batch: Batch) -> list[Forest]:
     return [grow_batch(batch)]
+
+
+def _score_of(
+    metric: bool | ForestMetric, true: NDArray[Any], guess: NDArray[Any], usual: ForestMetric
+) -> float:
+    """Score of the rows that have an estimate; NaN if none has."""
+    if not len(true):
+        return float("nan")
+    return float(metric(true, guess) if callable(metric) else usual(true, guess))
+
+
+def _accuracy(true: NDArray[Any], guess: NDArray[Any]) -> float:
+    return float((true == guess).mean())
+
+
+def _r2(true: NDArray[Any], guess: NDArray[Any]) -> float:
+    total = ((true - true.mean()) ** 2).sum()
+    return float(1 - ((true - guess) ** 2).sum() / total) if total > 0 else float("nan")

@@ -91,7 +91,7 @@ class GradientBoostingRegressor(RegressorMixin, BoostingEstimator):
     estimators_ : (n_estimators_, 1) array of DecisionTreeRegressor
     init_raw_ : (1,) array
         First score.
-    n_estimators_, n_trees_per_iteration_, n_features_in_ : int
+    n_estimators_, n_trees_per_iteration_, n_features_in_, max_features_ : int
     train_score_ : (n_estimators_,) array
         Loss after each round on the rows it was fitted to.
     history_ : (n_estimators_ + 1,) array
@@ -232,7 +232,7 @@ class GradientBoostingClassifier(ClassifierMixin, BoostingEstimator):
     classes_ : (n_classes,) array
     init_raw_ : (K,) array
         First scores.
-    n_classes_, n_estimators_, n_trees_per_iteration_, n_features_in_ : int
+    n_classes_, n_estimators_, n_trees_per_iteration_, n_features_in_, max_features_ : int
     train_score_ : (n_estimators_,) array
         Loss after each round on the rows it was fitted to.
     history_ : (n_estimators_ + 1,) array

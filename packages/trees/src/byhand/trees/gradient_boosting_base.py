@@ -80,7 +80,8 @@ class BoostingEstimator(Estimator):
             out = held_out_rows(len(Z), codes, self.validation_fraction, rng)
             held, (Z, y, weight) = _some_rows(out, Z, y, weight), _some_rows(~out, Z, y, weight)
         total = float(len(Z) if weight is None else weight.sum())
-        data = BoostData(Z, presort(Z), y, weight, loss, limits_of(self, len(Z), Z.shape[1], total))
+        limits = limits_of(self, len(Z), Z.shape[1], total)
+        data = BoostData(Z, presort(Z), y, weight, loss, limits)
         start = np.zeros(loss.n_scores)
         if self.init is None:
             start[:] = loss.init_raw(y, weight)
@@ -89,7 +90,8 @@ class BoostingEstimator(Estimator):
             raw = _equal_scores(start, len(held[0]))
             rules: Any = (loss, self.learning_rate, self.n_iter_no_change, self.tol)
             watch = HeldOut(*held, raw, *rules)
-        return {"init_raw_": start, **self._rounds(data, start, T, watch, rng, executor, callback)}
+        learned = {"init_raw_": start, "max_features_": limits.n_candidates or Z.shape[1]}
+        return {**learned, **self._rounds(data, start, T, watch, rng, executor, callback)}
 
     def _rounds(
         self,

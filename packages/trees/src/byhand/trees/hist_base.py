@@ -174,20 +174,26 @@ class BaseHistGradientBoosting(Estimator):
             return mask
         given = np.asarray(self.categorical_features)
         name = "categorical_features"
+        if given.shape == (0,):
+            return mask
         if given.ndim != 1 or given.dtype.kind not in "biuUO":
-            raise TypeError(f"{name} must be a list of booleans, numbers or names of features")
+            raise TypeError(
+                f"{name} must be an array-like of bool, int or str, got: {given.dtype.name}"
+            )
         if given.dtype.kind == "b":
             if len(given) != n_features:
-                raise ValueError(f"{name} must have {n_features} entries, as X, got {len(given)}")
+                raise ValueError(
+                    f"{name} set as a boolean mask must have shape (n_features,), which is"
+                    f" ({n_features},), got: ({len(given)},)"
+                )
             return given
         if given.dtype.kind in "UO":
-            columns = [str(column) for column in getattr(X, "columns", [])]
-            unknown = sorted({str(g) for g in given} - set(columns))
-            if unknown:
-                raise ValueError(f"{name} names features that X does not have: {unknown}")
-            given = np.array([columns.index(str(g)) for g in given], dtype=np.int64)
-        if len(given) and (given.min() < 0 or given.max() >= n_features):
-            raise ValueError(f"{name} must be in [0, {n_features - 1}], got {given.tolist()}")
+            given = _places_of_names(given, X)
+        if given.min() < 0 or given.max() >= n_features:
+            raise ValueError(
+                f"{name} set as integer indices must be in [0, n_features - 1], which is"
+                f" [0, {n_features - 1}], got {given.tolist()}"
+            )
         mask[given] = True
         return mask
 
@@ -249,3 +255,20 @@ class BaseHistGradientBoosting(Estimator):
             raise ValueError("trees_ has categories out of range")
         if not np.isfinite(trees.value).all() or not trees.missing_left[leaf].all():
             raise ValueError("trees_ has leaves without a value")
+
+
+def _places_of_names(names: NDArray[Any], X: ArrayLike) -> NDArray[np.int64]:
+    """Where the columns of these names stand in a data frame."""
+    columns = [str(column) for column in getattr(X, "columns", [])]
+    if not columns:
+        raise ValueError(
+            "categorical_features should be passed as an array of integers or as a boolean mask"
+            " when the model is fitted on data without feature names."
+        )
+    unknown = sorted({str(name) for name in names} - set(columns))
+    if unknown:
+        raise ValueError(
+            f"categorical_features has an item value {unknown[0]!r} which is not a valid feature"
+            f" name of the training data. Observed feature names: {columns}"
+        )
+    return np.array([columns.index(str(name)) for name in names], dtype=np.int64)

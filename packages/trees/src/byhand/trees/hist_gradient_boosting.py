@@ -184,7 +184,7 @@ class HistGradientBoostingRegressor(RegressorMixin, BaseHistGradientBoosting):
         w = check_sample_weight(sample_weight, len(Z))
         loss = self._loss()
         if isinstance(loss, PoissonLoss) and (target.min() < 0 or target.sum() <= 0):
-            raise ValueError("y must be >= 0 with a positive sum for loss='poisson'")
+            raise ValueError("loss='poisson' requires non-negative y and sum(y) > 0.")
         return self._boost(X, Z, target, w, loss, executor, callback)
 
     def predict(self, X: ArrayLike) -> Floats:

@@ -12,6 +12,8 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from byhand.utils.validation import check_choice, check_scalar
 
 __all__ = ["Limits", "limits_of"]
@@ -64,7 +66,7 @@ def limits_of(
 
 def _rows_of(value: Any, name: str, low: int, n_samples: int) -> int:
     """Rows that a whole number or a share of the rows stands for."""
-    if isinstance(value, float):
+    if isinstance(value, float | np.floating):
         check_scalar(value, name, low=0, high=1, low_open=True, high_open=low == 1)
         return math.ceil(value * n_samples)
     return int(check_scalar(value, name, integer=True, low=low))
@@ -76,7 +78,7 @@ def _features_drawn(value: Any, n_features: int) -> int:
     if isinstance(value, str):
         check_choice(value, "max_features", ("sqrt", "log2"))
         return max(1, int(math.sqrt(n_features) if value == "sqrt" else math.log2(n_features)))
-    if isinstance(value, float):
+    if isinstance(value, float | np.floating):
         check_scalar(value, "max_features", low=0, high=1, low_open=True)
         return max(1, int(value * n_features))
     return min(n_features, int(check_scalar(value, "max_features", integer=True, low=1)))

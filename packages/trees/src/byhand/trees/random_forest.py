@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .forest_base import ForestClassifier, ForestRegressor
+from .forest_base import ForestClassifier, ForestMetric, ForestRegressor
 
 __all__ = ["RandomForestClassifier", "RandomForestRegressor"]
 
@@ -41,8 +41,9 @@ class RandomForestClassifier(ForestClassifier):
         Impurity that a cut must remove, times the node's share of the weight.
     bootstrap : bool, default True
         Grow each tree on rows drawn with replacement; otherwise on all rows.
-    oob_score : bool, default False
-        Estimate the score from the trees that have not drawn a row.
+    oob_score : bool or callable, default False
+        Estimate the score from the trees that have not drawn a row; by metric(y, estimates) of
+        class numbers if callable.
     random_state : None, int, SeedSequence or Generator, default None
         For resampling and drawn features.
     class_weight : dict, "balanced", "balanced_subsample" or None, default None
@@ -50,7 +51,7 @@ class RandomForestClassifier(ForestClassifier):
     ccp_alpha : float, default 0.0
         Cost of a leaf in cost-complexity pruning.
     max_samples : int, float or None, default None
-        Rows drawn for each tree, or their share; None for as many as there are.
+        Rows drawn for each tree, or their share, which may exceed 1; None for as many as there are.
 
     Attributes
     ----------
@@ -89,7 +90,7 @@ class RandomForestClassifier(ForestClassifier):
         max_leaf_nodes: int | None = None,
         min_impurity_decrease: float = 0.0,
         bootstrap: bool = True,
-        oob_score: bool = False,
+        oob_score: bool | ForestMetric = False,
         random_state: Any = None,
         class_weight: Any = None,
         ccp_alpha: float = 0.0,
@@ -137,14 +138,15 @@ class RandomForestRegressor(ForestRegressor):
         Impurity that a cut must remove, times the node's share of the weight.
     bootstrap : bool, default True
         Grow each tree on rows drawn with replacement; otherwise on all rows.
-    oob_score : bool, default False
-        Estimate the score from the trees that have not drawn a row.
+    oob_score : bool or callable, default False
+        Estimate the score from the trees that have not drawn a row; by metric(y, estimates) if
+        callable.
     random_state : None, int, SeedSequence or Generator, default None
         For resampling and drawn features.
     ccp_alpha : float, default 0.0
         Cost of a leaf in cost-complexity pruning.
     max_samples : int, float or None, default None
-        Rows drawn for each tree, or their share; None for as many as there are.
+        Rows drawn for each tree, or their share, which may exceed 1; None for as many as there are.
 
     Attributes
     ----------
@@ -182,7 +184,7 @@ class RandomForestRegressor(ForestRegressor):
         max_leaf_nodes: int | None = None,
         min_impurity_decrease: float = 0.0,
         bootstrap: bool = True,
-        oob_score: bool = False,
+        oob_score: bool | ForestMetric = False,
         random_state: Any = None,
         ccp_alpha: float = 0.0,
         max_samples: float | None = None,

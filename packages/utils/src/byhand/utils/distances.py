@@ -49,7 +49,8 @@ def pairwise_distances(
     ----------
     X : (n, d) array
     Y : (m, d) array, optional
-        By default X itself: the result is then exactly symmetric with an exact 0 on its diagonal.
+        By default X itself: the result is then exactly symmetric with an exact 0 on its diagonal,
+        where a function may give something else.
     metric : str or callable, default "euclidean"
         "euclidean", "manhattan", "chebyshev", "minkowski", "hamming", "cosine", "jaccard",
         "mahalanobis", "sqeuclidean" (squared), or a function of two vectors (called for every
@@ -85,7 +86,10 @@ def pairwise_distances(
         return euclidean_distances(X, Y, L=metric_factor(kw["VI"], X.shape[1]))
     measure = metric_measure(metric, kw)
     with np.errstate(all="ignore"):  # underflow to 0
-        return by_blocks(len(X), len(Y), lambda i, j: measure(X[i], Y[j]), symmetric=Y is X)
+        out = by_blocks(len(X), len(Y), lambda i, j: measure(X[i], Y[j]), symmetric=Y is X)
+    if callable(metric) and Y is X:  # which need not be 0 from x to x
+        np.fill_diagonal(out, [metric(x, x, **kw) for x in X])
+    return out
 
 
 def euclidean(x: ArrayLike, y: ArrayLike) -> float:

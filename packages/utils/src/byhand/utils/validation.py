@@ -164,7 +164,7 @@ def check_column(y: object, name: str, n_samples: int) -> NDArray[Any]:
     if v.ndim == 2 and v.shape[1] == 1:
         text = (
             f"A column-vector {name} was passed when a 1d array was expected. Please change the"
-            f" shape of {name} to (n_samples,), for example using ravel()."
+            f" shape of {name} to (n_samples, ), for example using ravel()."
         )
         warnings.warn(DataConversionWarning(text), stacklevel=4)
         v = v[:, 0]
