@@ -60,6 +60,16 @@ def test_imports_are_hoisted_once_with_the_standard_library_first(toys: Write) -
     ]
 
 
+def test_a_long_import_is_written_over_several_lines(toys: Write, toy_text: Text) -> None:
+    names = ["HALF_DAY", "Alpha", "Beta", *(f"function_number_{n}" for n in (2, 10, 11))]
+    maths = toy_text("utils/maths.py").replace(
+        "from math import", f"from statistics import {', '.join(reversed(names))}\nfrom math import"
+    )
+    toys("utils/maths.py", maths.replace("unused = 1", f"unused = {', '.join(names)}"))
+    inside = "".join(f"    {name},\n" for name in names)
+    assert f"\nfrom statistics import (\n{inside})\n" in render(["half"])
+
+
 def test_only_what_is_used_is_imported(toys: Write) -> None:
     assert "import numpy" not in render(["half"])
     assert "pi" not in render(["half"]).split()
@@ -81,6 +91,31 @@ def test_the_import_of_byhand_in_an_example_and_marks_for_our_linter_go(toys: Wr
     assert ">>> from byhand" not in text
     assert ">>> half(2)" in text
     assert "noqa" not in text
+
+
+def test_an_example_goes_with_its_heading_where_it_needs_what_the_file_does_not_hold(
+    toys: Write, toy_text: Text
+) -> None:
+    kept = (
+        '"""Fit.\n\n    Examples\n    --------\n    >>> fit_net([1.0])\n    Result(y=0.5)\n    """'
+    )
+    strange = kept.replace("fit_net(", "unused(")
+    ours = kept.replace("Result(y=0.5)", "Traceback (most recent call last):\n    byhand.x.E: y")
+    bound = kept.replace("fit_net(", "(lambda unused: unused)(")
+    for docstring, stays in ((kept, True), (strange, False), (ours, False), (bound, True)):
+        toys("toy/net.py", toy_text("toy/net.py").replace('"""Fit."""', docstring))
+        text = render(["fit_net"])
+        assert ("    Examples\n    --------\n    >>> " in text) == stays
+        assert stays or '    """Fit.\n    """\n    return Result' in text
+
+
+def test_an_import_of_byhand_over_several_lines_goes_from_an_example(
+    toys: Write, toy_text: Text
+) -> None:
+    several = ">>> from byhand.utils.maths import (\n    ...     half,\n    ... )"
+    maths = toy_text("utils/maths.py").replace(">>> from byhand.utils.maths import half", several)
+    toys("utils/maths.py", maths)
+    assert '    """Halve.\n\n    >>> half(2)\n' in render(["half"])
 
 
 def test_bases_from_interop_are_left_out(toys: Write) -> None:
@@ -176,7 +211,7 @@ def test_a_name_in_two_packages_must_say_which(toys: Write, toy_text: Text) -> N
 
 def test_several_names_share_one_file(toys: Write) -> None:
     text = render(["half", "Net"])
-    assert '__all__ = ["half", "Net"]' in text
+    assert '__all__ = ["Net", "half"]' in text  # sorted as linters want it
     assert text.count("def half(") == 1
     assert read_header(text).names == ("byhand.utils.half", "byhand.toy.Net")  # type: ignore[union-attr]
 
@@ -290,6 +325,8 @@ def test_a_formatter_leaves_the_digest(old: str, new: str) -> None:
     [
         ("y=1", "y=2"),
         ("'b'", "'c'"),
+        ("'b'", "' b'"),
+        ("'b'", "'b '"),
         ("# why", "# why not"),
         ("# trailing", "# Trailing"),
         ("Indented.", "Indented!"),

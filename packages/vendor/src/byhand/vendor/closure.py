@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ast
 import dis
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import CodeType
@@ -58,8 +59,8 @@ def closure_of(needs: list[tuple[str, str]]) -> Closure:
 
     Examples
     --------
-    >>> sorted(closure_of([("byhand.vendor.digest", "digest")]).names())
-    ['_tree_words', 'digest']
+    >>> sorted(closure_of([("byhand.vendor.digest", "_spell")]).names())
+    ['SILENT', '_docstring_words', '_spell']
     """
     made = Closure()
     waiting = list(dict.fromkeys(needs))
@@ -120,7 +121,8 @@ def _resolve(used: str, by: Definition, made: Closure) -> Iterator[tuple[str, st
     yield source.module, used
 
 
-def _used_names(definition: Definition) -> list[str]:
+@functools.cache
+def _used_names(definition: Definition) -> tuple[str, ...]:
     """Names that a definition takes from its module, annotations included."""
     compiled = compile(
         ast.Module([definition.node], []), definition.module, "exec", dont_inherit=True
@@ -131,7 +133,7 @@ def _used_names(definition: Definition) -> list[str]:
             if annotation is not None:
                 names = (n.id for n in ast.walk(annotation) if isinstance(n, ast.Name))
                 used |= dict.fromkeys(names)
-    return list(used)
+    return tuple(used)
 
 
 def _loaded_globals(code: CodeType) -> Iterator[str]:

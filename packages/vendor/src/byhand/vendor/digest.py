@@ -15,9 +15,10 @@ import hashlib
 import inspect
 import io
 import tokenize
-from collections.abc import Iterator
 
 __all__ = ["digest"]
+
+SILENT = {"ctx", "kind", "type_comment", "type_ignores"}
 
 
 def digest(source: str) -> str:
@@ -54,25 +55,37 @@ def digest(source: str) -> str:
     return f"sha256:{parts.hexdigest()[:32]}"
 
 
-def _tree_words(node: object) -> Iterator[str]:
+def _tree_words(tree: ast.AST) -> list[str]:
     """Spell a syntax tree, alike in every version of Python."""
+    words: list[str] = []
+    _spell(tree, words)
+    return words
+
+
+def _spell(node: object, words: list[str]) -> None:
     if isinstance(node, ast.AST):
-        yield f"({type(node).__name__}"
-        for name, value in ast.iter_fields(node):
+        words.append(f"({type(node).__name__}")
+        for name in node._fields:
+            value = getattr(node, name, None)
             # absent and empty fields differ between versions; the others say nothing of the code
-            if value not in (None, []) and name not in {
-                "ctx",
-                "kind",
-                "type_comment",
-                "type_ignores",
-            }:
-                yield name
-                yield from _tree_words(value)
-        yield ")"
+            if value is not None and value != [] and name not in SILENT:
+                words.append(name)
+                _spell(value, words)
+        words.append(")")
     elif isinstance(node, list):
-        yield "["
+        words.append("[")
         for item in node:
-            yield from _tree_words(item)
-        yield "]"
+            if isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant):
+                words.append(_docstring_words(item.value.value))
+            else:
+                _spell(item, words)
+        words.append("]")
     else:
-        yield f"'{inspect.cleandoc(node)}'" if isinstance(node, str) else repr(node)
+        words.append(repr(node))
+
+
+def _docstring_words(value: object) -> str:
+    """Spell a docstring (any statement that is a constant): formatters indent and strip it."""
+    if not isinstance(value, str):
+        return repr(value)
+    return "\n".join(line.rstrip() for line in inspect.cleandoc(value).splitlines())

@@ -3,7 +3,7 @@
 
 Source:  the manner of shadcn/ui: code is copied, owned by whoever copies it, and knows its origin.
 Differs: bases from byhand.utils.interop are left out, so a class has no ties to scikit-learn;
-         examples lose their import of byhand.
+         examples lose their import of byhand, or go where they need what is not there.
 Cost:    a few milliseconds for each file.
 Checked: every public name: ruff, import without byhand, same results, the same bytes each time.
 """
@@ -14,11 +14,12 @@ import ast
 import re
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from .closure import INTEROP, Closure, closure_of, ordered_modules
 from .digest import digest
+from .examples import lines_without_place
 from .sources import (
     Definition,
     Import,
@@ -104,8 +105,9 @@ def render(names: Sequence[str]) -> str:
     if len(set(public)) < len(public):
         raise VendorError("a name was given twice")
     needs = [(p.module, p.name) for p in public]
-    body = render_needs(needs)
-    packages = sorted({module.split(".")[1] for module in closure_of(needs).needs})
+    closure = closure_of(needs)
+    body = _body(needs, closure)
+    packages = sorted({module.split(".")[1] for module in closure.needs})
     versions = ", ".join(f"byhand-{p} {package_version(p)}" for p in packages)
     header = (
         "# SPDX-License-Identifier: BSD-3-Clause\n"
@@ -186,18 +188,27 @@ def render_needs(needs: Sequence[tuple[str, str]]) -> str:
     >>> "_tree_words" in render_needs([("byhand.vendor.digest", "digest")])
     True
     """
+    return _body(needs, closure_of(list(needs)))
+
+
+def _body(needs: Sequence[tuple[str, str]], closure: Closure) -> str:
     names = [name for _, name in dict.fromkeys(needs)]
-    closure = closure_of(list(needs))
     card = load_module(needs[0][0]).card_source
     if len(names) > 1:
         card = f'"""{", ".join(names)}: algorithms of byhand in one file."""'
     parts = [card, "from __future__ import annotations", *_imports_text(closure.imports)]
-    parts.append(f"__all__ = {names!r}".replace("'", '"'))
+    parts.append(f"__all__ = {sorted(names, key=_linters_order)!r}".replace("'", '"'))
     modules = ordered_modules(closure)
     for module in modules:
         parts += _module_text(module, closure, alone=len(modules) == 1 and len(names) == 1)
     licence = "".join(f"# {line}".rstrip() + "\n" for line in LICENCE.strip().splitlines())
     return "\n\n".join(part for part in parts if part.strip()) + "\n\n\n" + licence
+
+
+def _linters_order(name: str) -> tuple[bool, bool, list[tuple[str, int]]]:
+    """Sort constants before classes before functions, and conv2 before conv10."""
+    words = [(word, int(digits or 0)) for word, digits in re.findall(r"(\D+)(\d*)", name)]
+    return not name.isupper(), not name[0].isupper(), words
 
 
 def _imports_text(imports: set[tuple[str, Import]]) -> list[str]:
@@ -211,11 +222,20 @@ def _imports_text(imports: set[tuple[str, Import]]) -> list[str]:
             whole.append((module, f"import {module}" + (f" as {local}" if local != module else "")))
         else:
             parts.setdefault(module, []).append(name if name == local else f"{name} as {local}")
-    lines = [*whole, *((m, f"from {m} import {', '.join(n)}") for m, n in parts.items())]
+    lines = [*whole, *((m, _from_import(m, n)) for m, n in parts.items())]
     groups: dict[bool, list[str]] = {True: [], False: []}
     for module, line in sorted(lines, key=lambda pair: (pair[1].startswith("from"), pair)):
         groups[module.split(".")[0] in sys.stdlib_module_names].append(line)
     return ["\n".join(group) for group in groups.values()]
+
+
+def _from_import(module: str, names: list[str]) -> str:
+    """Write one import as linters want it: in their order, and within 88 columns."""
+    names = sorted(names, key=_linters_order)
+    line = f"from {module} import {', '.join(names)}"
+    if len(line) <= 88:
+        return line
+    return "\n    ".join([f"from {module} import (", *(f"{name}," for name in names)]) + "\n)"
 
 
 def _module_text(name: str, closure: Closure, alone: bool) -> list[str]:
@@ -224,12 +244,13 @@ def _module_text(name: str, closure: Closure, alone: bool) -> list[str]:
     found = sorted(
         (d for d in closure.definitions.values() if d.module == name), key=lambda d: d.first
     )
+    known = closure.names().keys() | {local for local, _ in closure.imports}
     summary = module.card.split("\n\n")[0].replace("\n", " ")
     title = [] if alone else [f"# ---- from {name}", *textwrap.wrap(summary, 98, **AS_COMMENT)]
     text = ["\n" + "\n".join([*title, *module.legend])]
     previous: Definition | None = None
     for definition in found:
-        lines = _definition_lines(definition)
+        lines = _definition_lines(definition, known)
         block = isinstance(definition.node, ast.FunctionDef | ast.ClassDef)
         if previous is not None and not block and definition.first == previous.last + 1:
             text[-1] += "\n" + "\n".join(lines)  # constants that stand together stay so
@@ -239,17 +260,20 @@ def _module_text(name: str, closure: Closure, alone: bool) -> list[str]:
     return text
 
 
-def _definition_lines(definition: Definition) -> list[str]:
-    module = load_module(definition.module)
-    lines = module.lines[definition.first - 1 : definition.last]
+def _definition_lines(definition: Definition, known: Collection[str]) -> list[str]:
+    source = load_module(definition.module).lines
+    numbers = range(definition.first, definition.last + 1)
+    dropped = lines_without_place(definition.node, source, known)
+    lines = [source[number - 1] for number in numbers if number not in dropped]
     lines = _without_interop_bases(definition, lines)
-    lines = [line for line in lines if not re.match(r"\s+>>> from byhand[. ]", line)]
     return [re.sub(r"  # noqa: .*", "", line) for line in lines]  # means byhand's linter
 
 
 def _without_interop_bases(definition: Definition, lines: list[str]) -> list[str]:
     """Take bases defined in interop out of a class, and refuse any other use of them."""
     imports = load_module(definition.module).imports
+    if all(source.module != INTEROP for source in imports.values()):
+        return lines
     dropped = {name for name, source in imports.items() if source.module == INTEROP}
     node = definition.node
     used = [n for n in ast.walk(node) if isinstance(n, ast.Name) and n.id in dropped]

@@ -94,16 +94,16 @@ def _package_folders() -> dict[str, Path]:
     return found
 
 
-def _init_tree(package: str) -> ast.Module:
+def _init_text(package: str) -> str:
     folder = _package_folders().get(package)
     if folder is None:
         raise VendorError(f"byhand-{package} is not installed")
-    return ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))
+    return (folder / "__init__.py").read_text(encoding="utf-8")
 
 
 def package_version(package: str) -> str:
     """Return the ``__version__`` of an installed package."""
-    for node in _init_tree(package).body:
+    for node in ast.parse(_init_text(package)).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__version__":
             return str(ast.literal_eval(node.value))
     raise VendorError(f"byhand.{package} has no __version__")
@@ -132,21 +132,26 @@ def public_names(package: str | None = None) -> list[PublicName]:
     >>> public_names("vendor")[3].full, public_names("vendor")[3].module
     ('byhand.vendor.digest', 'byhand.vendor.digest')
     """
-    found = []
+    found: list[PublicName] = []
     for name in [package] if package else sorted(set(_package_folders()) - {"vendor"}):
-        tree = _init_tree(name)
-        listed: list[str] = []
-        homes: dict[str, str] = {}
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
-                listed = [str(n) for n in ast.literal_eval(node.value) if not n.startswith("__")]
-            elif isinstance(node, ast.ImportFrom) and node.level == 1 and node.module:
-                homes |= {a.asname or a.name: f"byhand.{name}.{node.module}" for a in node.names}
-        missing = sorted(set(listed) - set(homes))
-        if missing:
-            raise VendorError(f"byhand.{name} imports no {', '.join(missing)} of its __all__")
-        found += [PublicName(name, public, homes[public]) for public in sorted(listed)]
+        found += _names_of(name, _init_text(name))
     return found
+
+
+@functools.cache
+def _names_of(package: str, text: str) -> list[PublicName]:
+    """List the names of a package, given its ``__init__.py``."""
+    listed: list[str] = []
+    homes: dict[str, str] = {}
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            listed = [str(n) for n in ast.literal_eval(node.value) if not n.startswith("__")]
+        elif isinstance(node, ast.ImportFrom) and node.level == 1 and node.module:
+            homes |= {a.asname or a.name: f"byhand.{package}.{node.module}" for a in node.names}
+    missing = sorted(set(listed) - set(homes))
+    if missing:
+        raise VendorError(f"byhand.{package} imports no {', '.join(missing)} of its __all__")
+    return [PublicName(package, public, homes[public]) for public in sorted(listed)]
 
 
 def find_public_name(wanted: str) -> PublicName:
