@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from byhand.vendor import digest, read_header
 from byhand.vendor.closure import closure_of
 from byhand.vendor.render import render, render_needs
 from byhand.vendor.sources import VendorError, load_module, public_names
@@ -53,6 +54,17 @@ def test_every_file_passes_ruff_with_its_defaults(vendored: dict[str, Path]) -> 
     command = [sys.executable, "-m", "ruff", "check", "--isolated", "--quiet", str(folder)]
     checked = subprocess.run(command, check=False, capture_output=True, text=True)
     assert checked.returncode == 0, checked.stdout[:5000]
+
+
+def test_no_file_is_edited_by_a_formatter(vendored: dict[str, Path], tmp_path: Path) -> None:
+    for path in vendored.values():
+        shutil.copy(path, tmp_path)
+    command = [sys.executable, "-m", "ruff", "format", "--isolated", "--line-length=70"]
+    subprocess.run([*command, "--quiet", str(tmp_path)], check=True)
+    for path in tmp_path.iterdir():
+        header = read_header(path.read_text(encoding="utf-8"))
+        assert header, path.name
+        assert digest(header.head + header.body) == header.digest, path.name
 
 
 def test_every_file_imports_where_there_is_only_numpy(vendored: dict[str, Path]) -> None:

@@ -17,12 +17,7 @@ Text = Callable[[str], str]
 Capture = pytest.CaptureFixture[str]
 
 
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toys: Write) -> Path:
-    """Work in an empty folder."""
-    (tmp_path / "project").mkdir()
-    monkeypatch.chdir(tmp_path / "project")
-    return tmp_path / "project"
+pytestmark = pytest.mark.usefixtures("elsewhere")
 
 
 def files(folder: Path) -> list[str]:
@@ -40,6 +35,30 @@ def test_list_shows_names_lines_and_what_they_are(capsys: Capture) -> None:
     main(["show", "half"])
     lines = len(capsys.readouterr().out.splitlines())
     assert line.split()[:3] == ["utils.half", str(lines), "lines"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("toy.*", ["toy.Kind", "toy.Net", "toy.fit_net"]),
+        ("byhand.toy.?et", ["toy.Net"]),
+        ("*NET", ["toy.Net", "toy.fit_net"]),
+        ("toy.[kf]*", ["toy.Kind", "toy.fit_net"]),
+        ("toy.", ["toy.Kind", "toy.Net", "toy.fit_net"]),
+        ("byhand.utils", ["utils.Core", "utils.Estimator", "utils.half"]),
+    ],
+)
+def test_list_takes_parts_and_patterns(capsys: Capture, pattern: str, found: list[str]) -> None:
+    assert main(["list", pattern]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == found
+
+
+def test_a_file_named_after_a_name_says_what_it_is_else_its_first_sentence(
+    capsys: Capture,
+) -> None:
+    main(["list", "toy.*"])
+    told = [line.split("lines  ")[1] for line in capsys.readouterr().out.splitlines()]
+    assert told == ["Kind.", "Net: a toy.", "Fit."]
 
 
 def test_list_with_nothing_found_says_what_is_near(capsys: Capture) -> None:
@@ -284,7 +303,14 @@ def test_two_names_for_one_file_are_refused(capsys: Capture, toys: Write, toy_te
     assert "--name is for one file" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [[], ["add", "half"], ["nonsense"], ["list", "a", "b"]])
+def test_without_arguments_it_prints_its_help(capsys: Capture) -> None:
+    assert main([]) == 0
+    out = capsys.readouterr().out
+    assert all(command in out for command in ("list", "show", "add", "check", "diff", "update"))
+    assert "Exit status: 0" in out
+
+
+@pytest.mark.parametrize("arguments", [["add", "half"], ["nonsense"], ["list", "a", "b"]])
 def test_wrong_arguments_exit_with_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(arguments)

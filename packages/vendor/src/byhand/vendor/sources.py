@@ -14,6 +14,7 @@ from __future__ import annotations
 import ast
 import difflib
 import functools
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,9 @@ __all__ = [
     "package_version",
     "public_names",
 ]
+
+
+Folder = Path | zipfile.Path
 
 
 class VendorError(Exception):
@@ -84,14 +88,27 @@ class PublicName(NamedTuple):
         return f"byhand.{self.package}.{self.name}"
 
 
-def _package_folders() -> dict[str, Path]:
+def _package_folders() -> dict[str, Folder]:
     import byhand
 
-    found: dict[str, Path] = {}
-    for home in byhand.__path__:
-        for init in sorted(Path(home).glob("*/__init__.py")):
-            found.setdefault(init.parent.name, init.parent)
+    found: dict[str, Folder] = {}
+    for home in map(_folder, byhand.__path__):
+        insides: list[Folder] = list(home.iterdir()) if home else []
+        for inside in insides:
+            if inside.joinpath("__init__.py").is_file():
+                found.setdefault(inside.name, inside)
     return found
+
+
+def _folder(place: str) -> Folder | None:
+    """Find a folder, also inside of a zip file such as a zipapp; None if there is none."""
+    path = Path(place)
+    if path.is_dir():
+        return path
+    for archive in path.parents:
+        if archive.is_file() and zipfile.is_zipfile(archive):
+            return zipfile.Path(archive, path.relative_to(archive).as_posix() + "/")
+    return None
 
 
 def _init_text(package: str) -> str:
@@ -178,16 +195,39 @@ def find_public_name(wanted: str) -> PublicName:
     """
     short = wanted.removeprefix("byhand.")
     known = public_names("vendor" if short.startswith("vendor.") else None)
-    found = [p for p in known if short in (p.name, f"{p.package}.{p.name}")]
+    found = [p for p in known if short in _spellings(p)]
     if len(found) == 1:
         return found[0]
     if found:
         choices = ", ".join(f"{p.package}.{p.name}" for p in found)
         raise VendorError(f"{wanted!r} is in several packages: say {choices}")
-    folded = {p.name.lower(): p.name for p in known}
-    near = difflib.get_close_matches(short.split(".")[-1].lower(), folded, n=3, cutoff=0.6)
-    hint = f": did you mean {', '.join(folded[n] for n in near)}?" if near else ""
-    raise VendorError(f"no installed byhand package has {wanted!r}{hint}")
+    raise VendorError(f"no installed byhand package has {wanted!r}{_hint(short, known)}")
+
+
+def _spellings(public: PublicName) -> set[str]:
+    """Ways to write a name: viterbi, hmm.viterbi, hmm.viterbi.viterbi."""
+    module = public.module.removeprefix("byhand.")
+    return {public.name, f"{public.package}.{public.name}", f"{module}.{public.name}"}
+
+
+def _hint(wanted: str, known: list[PublicName]) -> str:
+    """Guess what was meant by a name that does not exist."""
+    if not known:
+        return ": install one, such as byhand-hmm"
+    if any(p.package == wanted for p in known):
+        return f", which is a package: byhand-vendor list '{wanted}.*' shows what is in it"
+    above, _, last = wanted.rpartition(".")
+    for p in known:
+        if above and above in _spellings(p):
+            return f": {last} comes along with {p.package}.{p.name}"
+    folded: dict[str, set[str]] = {}
+    for p in known:
+        twice = sum(p.name == other.name for other in known) > 1
+        spelled = f"{p.package}.{p.name}" if twice else p.name
+        folded.setdefault(p.name.lower(), set()).add(spelled)
+    near = difflib.get_close_matches(last.lower(), folded, n=3, cutoff=0.6)
+    names = [name for close in near for name in sorted(folded[close])]
+    return f": did you mean {', '.join(names[:4])}?" if names else ""
 
 
 @functools.cache
@@ -195,8 +235,8 @@ def load_module(name: str) -> Module:
     """Parse a module of an installed package, such as ``byhand.hmm.viterbi``."""
     _, package, *inside = name.split(".")
     folder = _package_folders().get(package)
-    path = folder and folder.joinpath(*inside).with_suffix(".py")
-    if not inside or path is None or not path.is_file():
+    path = folder.joinpath(*inside[:-1], f"{inside[-1]}.py") if folder and inside else None
+    if path is None or not path.is_file():
         raise VendorError(f"there is no module {name}: import from the module that defines a name")
     text = path.read_text(encoding="utf-8")
     tree = ast.parse(text)
