@@ -30,13 +30,44 @@ def top_level(text: str) -> list[str]:
 
 
 def test_it_holds_what_the_name_needs_and_nothing_else(toys: Write) -> None:
-    assert top_level(render(["fit_net"])) == ["__all__", "SIZE", "half", "Result", "fit_net"]
+    assert top_level(render(["fit_net"])) == ["__all__", "Result", "fit_net", "SIZE", "half"]
 
 
-def test_what_is_needed_stands_above_what_needs_it(toys: Write) -> None:
+def test_what_a_file_is_about_stands_first_below_its_bases(toys: Write) -> None:
     names = top_level(render(["Net"]))
     assert names.index("Core") < names.index("Estimator") < names.index("Net")
-    assert names.index("half") < names.index("fit_net")
+    assert names.index("fit_net") < names.index("half")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Floats = NDArray[np.float64]", "Floats = half(2.0)"),
+        ("Floats = NDArray[np.float64]", "def _half():\n    return half(1)\n\n\nFloats = _half()"),
+        ("Floats = NDArray[np.float64]", "Floats = [half(x) for x in (1, 2)]"),
+        ("Floats = NDArray[np.float64]", "Floats: object = half"),
+        ("Floats = NDArray[np.float64]", "if half(2):\n    Floats = 1"),
+        ("half = 1.0", "half = half(1.0)"),
+        ("(xs: Sequence[float])", "(xs: Sequence[float] = half(1))"),
+        ("(xs: Sequence[float])", "(*, xs: Sequence[float] = half(1))"),
+        ("    half = 1.0\n", "    @half\n    def a(self):\n        return 1\n"),
+        ("class Net(Estimator):", "@half\nclass Net(Estimator):"),
+    ],
+)
+def test_what_runs_at_import_has_what_it_needs_above(
+    toys: Write, toy_text: Text, old: str, new: str
+) -> None:
+    maths = toy_text("utils/maths.py").replace("x / SIZE * unused", "[x, SIZE, unused, DEEP][0]")
+    toys("utils/maths.py", maths.replace("import pi", "import pi\nfrom .deep import DEEP\n#"))
+    toys("utils/deep.py", '"""Deep."""\nDEEP = 3\n')
+    changed = toy_text("toy/net.py")
+    assert old in changed
+    toys("toy/net.py", changed.replace(old, new))
+    text = render(["Net"])
+    names = top_level(text)
+    assert names.index("half") < names.index("Net")
+    assert names.index("DEEP") < names.index("Net") or "object = half" in new  # is not called
+    exec(compile(text, "net.py", "exec"), {"__name__": "net"})  # noqa: S102
 
 
 def test_a_local_name_does_not_pull_in_a_function(toys: Write) -> None:

@@ -19,9 +19,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import CodeType
 
+from .order import reading_order
 from .sources import Definition, Import, VendorError, load_module
 
-__all__ = ["Closure", "closure_of", "ordered_modules"]
+__all__ = ["Closure", "closure_of"]
 
 INTEROP = "byhand.utils.interop"
 
@@ -33,6 +34,7 @@ class Closure:
     definitions: dict[tuple[str, int], Definition] = field(default_factory=dict)
     imports: set[tuple[str, Import]] = field(default_factory=set)  # (local name, what it is)
     needs: dict[str, set[str]] = field(default_factory=dict)  # module: modules it builds on
+    order: list[str] = field(default_factory=list)  # of the modules, for a reader
 
     def names(self) -> dict[str, str]:
         """Return each name that the definitions bind, with its module."""
@@ -78,12 +80,18 @@ def closure_of(needs: list[tuple[str, str]]) -> Closure:
         made.needs.setdefault(module, set())
         for used in _used_names(definition):
             waiting += _resolve(used, definition, made)
+    made.order = reading_order(
+        dict.fromkeys(module for module, _ in needs),
+        _bottom_up(made),
+        made.definitions.values(),
+        _used_names,
+    )
     _drop_repeats(made)
     _check_clashes(made)
     return made
 
 
-def ordered_modules(closure: Closure) -> list[str]:
+def _bottom_up(closure: Closure) -> list[str]:
     """List the modules of a closure such that each comes after those it builds on."""
     done: list[str] = []
 
@@ -159,7 +167,7 @@ def _check_can_be_lifted(module: str) -> None:
 
 def _drop_repeats(made: Closure) -> None:
     """Keep one of several equal constants, such as ``Floats = NDArray[np.float64]``."""
-    order = {module: place for place, module in enumerate(ordered_modules(made))}
+    order = {module: place for place, module in enumerate(made.order)}
     seen: set[str] = set()
     for key, definition in sorted(made.definitions.items(), key=lambda item: order[item[0][0]]):
         if isinstance(definition.node, ast.Assign):

@@ -17,7 +17,7 @@ import textwrap
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from .closure import INTEROP, Closure, closure_of, ordered_modules
+from .closure import INTEROP, Closure, closure_of
 from .digest import digest
 from .examples import lines_without_place
 from .sources import (
@@ -230,9 +230,9 @@ def _body(needs: Sequence[tuple[str, str]], closure: Closure) -> str:
         card = f'"""{", ".join(names)}: algorithms of byhand in one file."""'
     parts = [card, "from __future__ import annotations", *_imports_text(closure.imports)]
     parts.append(f"__all__ = {sorted(names, key=_linters_order)!r}".replace("'", '"'))
-    modules = ordered_modules(closure)
-    for module in modules:
-        parts += _module_text(module, closure, alone=len(modules) == 1 and len(names) == 1)
+    for module in closure.order:
+        told = len(names) == 1 and module == needs[0][0]  # by the card above
+        parts += _module_text(module, closure, told)
     licence = "".join(f"# {line}".rstrip() + "\n" for line in LICENCE.strip().splitlines())
     return "\n\n".join(part for part in parts if part.strip()) + "\n\n\n" + licence
 
@@ -270,7 +270,7 @@ def _from_import(module: str, names: list[str]) -> str:
     return "\n    ".join([f"from {module} import (", *(f"{name}," for name in names)]) + "\n)"
 
 
-def _module_text(name: str, closure: Closure, alone: bool) -> list[str]:
+def _module_text(name: str, closure: Closure, told: bool) -> list[str]:
     """Write the definitions that come from one module, below its legend."""
     module = load_module(name)
     found = sorted(
@@ -278,7 +278,8 @@ def _module_text(name: str, closure: Closure, alone: bool) -> list[str]:
     )
     known = closure.names().keys() | {local for local, _ in closure.imports}
     summary = module.card.split("\n\n")[0].replace("\n", " ")
-    title = [] if alone else [f"# ---- from {name}", *textwrap.wrap(summary, 98, **AS_COMMENT)]
+    title = [] if len(closure.order) == 1 else [f"# ---- from {name}"]
+    title += [] if told else textwrap.wrap(summary, 98, **AS_COMMENT)
     text = ["\n" + "\n".join([*title, *module.legend])]
     previous: Definition | None = None
     for definition in found:
