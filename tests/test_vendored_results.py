@@ -3,8 +3,7 @@
 
 The rows of the conformance kit say how each name is called. They are loaded twice, as they are and
 with what a vendored file holds in the place of what is installed, and every array, attribute and
-message that comes out is compared byte for byte. So is the value of each example in a docstring;
-and where there is neither (errors, mixins, plain results) the compiled code of the class.
+message that comes out is compared byte for byte; so are the values of the examples in docstrings.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ from byhand import nn
 from byhand.utils import interop
 from byhand.vendor import PublicName, public_names, render
 from byhand.vendor.closure import closure_of
-from byhand.vendor.sources import Definition
+from byhand.vendor.sources import Definition, find_public_name
 from byhand_testkit import CallRow, EstimatorRow, FunctionRow, LayerRow, Row, load_rows
 from byhand_testkit.gradcheck import cotangent
 from byhand_testkit.modules import batch, built, gradients, run
@@ -78,18 +77,27 @@ class Swapped(types.ModuleType):
 
 
 @contextlib.contextmanager
-def byhand_with(swaps: Swaps) -> Iterator[None]:
-    """Let imports of byhand give vendored objects where there are some."""
+def modules_kept() -> Iterator[dict[str, types.ModuleType]]:
+    """Leave sys.modules as it was: what other tests pickle is found there."""
     before = {n: m for n, m in sys.modules.items() if n.startswith("byhand")}
-    for name, real in before.items():
-        if name.split(".")[0] == "byhand":
-            sys.modules[name] = Swapped(real, swaps)
     try:
-        yield
+        yield before
     finally:
         for name in [n for n in sys.modules if n.startswith("byhand_rows_")]:
             del sys.modules[name]
         sys.modules.update(before)
+
+
+@contextlib.contextmanager
+def byhand_with(swaps: Swaps) -> Iterator[None]:
+    """Let imports of byhand give vendored objects where there are some."""
+    for public in NAMES:  # so that none is imported for the first time by a stand-in
+        importlib.import_module(public.module)
+    with modules_kept() as before:
+        for name, real in before.items():
+            if name.split(".")[0] == "byhand":
+                sys.modules[name] = Swapped(real, swaps)
+        yield
 
 
 def imported(path: Path) -> types.ModuleType:
@@ -115,7 +123,8 @@ def swaps_of(names: list[PublicName], module: types.ModuleType) -> Swaps:
 
 @functools.cache
 def rows_of(package: str) -> list[Row]:
-    return load_rows(ROOT / "packages" / package / "tests" / "conformance.py")
+    with modules_kept():
+        return load_rows(ROOT / "packages" / package / "tests" / "conformance.py")
 
 
 # ---- what a row computes
@@ -198,12 +207,6 @@ def example_values(thing: Any, names: dict[str, Any]) -> Iterator[tuple[str, Any
             value = told(eval, code, names) if example.exc_msg else eval(code, names)
         yield at, value
         yield f"{at} prints", printed.getvalue()
-
-
-def example_names(public: PublicName, swaps: Swaps) -> dict[str, Any]:
-    """Return what an example finds: all of its module, vendored where it can be."""
-    home = importlib.import_module(public.module)
-    return {name: swaps.get(id(value), value) for name, value in vars(home).items()}
 
 
 # ---- comparing
@@ -316,14 +319,14 @@ def check_name(public: PublicName, path: Path) -> dict[str, int]:
             assert a.name == b.name
             assert any(thing is getattr(module, public.name) for thing in b.public)
             counted["rows"] += compare(recorded(outcome(a)), recorded(outcome(b)))
-    found, other = example_names(public, {}), example_names(public, swaps)
+    found = dict(vars(importlib.import_module(public.module)))
+    other = {name: swaps.get(id(value), value) for name, value in found.items()}
     installed = recorded(example_values(real, found))
     with byhand_with(swaps):
         counted["examples"] = compare(installed, recorded(example_values(real, other)))
-    if public.full in CALLED_HERE:
-        call = CALLED_HERE[public.full]
-        both = [[("call", call(f))] for f in (real, getattr(module, public.name))]
-        counted["calls"] = compare(*(recorded(iter(side)) for side in both))
+    if call := CALLED_HERE.get(public.full):
+        both = [iter([("call", call(f))]) for f in (real, getattr(module, public.name))]
+        counted["calls"] = compare(*map(recorded, both))
     counted["code"] = compare_code(names, path)
     assert counted["rows"] + counted["examples"] + counted["calls"] or is_never_called(real)
     return counted
@@ -353,8 +356,7 @@ def test_a_vendored_name_gives_the_bits_of_the_installed_one(
     public: PublicName, vendored: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)  # examples may write files
-    counted = check_name(public, vendored[public.full])
-    assert counted["code"] > 0
+    assert check_name(public, vendored[public.full])["code"] > 0
 
 
 def test_the_examples_in_every_vendored_file_run_there(
@@ -391,10 +393,8 @@ def test_the_examples_in_every_vendored_file_run_there(
 def test_a_mistake_in_a_vendored_file_is_found(
     name: str, old: str, new: str, where: str, tmp_path: Path
 ) -> None:
-    (public,) = [p for p in NAMES if p.full == f"byhand.{name}"]
-    text = render([public.full])
+    public, text, path = find_public_name(name), render([name]), tmp_path / "planted.py"
     assert old in text
-    path = tmp_path / "planted.py"
     path.write_text(text.replace(old, new), encoding="utf-8")
     with pytest.raises(AssertionError, match=where):
         check_name(public, path)

@@ -63,6 +63,18 @@ def test_any_byte_changed_by_hand_is_reported(half: Path) -> None:
     assert same < 100
 
 
+@pytest.mark.parametrize("place", ["# Why", "return", "# Copyright", "# Vendored", "# THIS"])
+def test_a_byte_that_is_no_text_is_an_edit(half: Path, capsys: Capture, place: str) -> None:
+    data = half.read_bytes()
+    assert place.encode() in data
+    half.write_bytes(data.replace(place.encode(), b"\xff" + place.encode()[1:], 1))
+    assert main(["check"]) == 1
+    assert capsys.readouterr().out.startswith("edited ")
+    assert main(["add", "half", "--into", "."]) == 1
+    main(["diff", "half.py"])
+    assert "\udcff" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [
@@ -213,6 +225,15 @@ def test_check_and_update_take_files_and_several_folders(half: Path, capsys: Cap
     assert main(["check", "mine.py"]) == 1
     assert "mine.py is no vendored file" in capsys.readouterr().err
     assert main(["update", "a", "b"]) == 0
+
+
+def test_environments_and_hidden_folders_are_left_out(half: Path, elsewhere: Path) -> None:
+    for folder in (".hidden", "env/lib"):
+        (elsewhere / folder).mkdir(parents=True)
+        (elsewhere / folder / "half.py").write_text(half.read_text() + "EDIT = 1\n")
+    assert main(["check"]) == 1
+    (elsewhere / "env" / "pyvenv.cfg").touch()
+    assert main(["check"]) == 0
 
 
 def test_a_file_whose_package_is_gone_is_reported_and_left(

@@ -283,6 +283,12 @@ def test_the_same_packages_give_the_same_bytes(toys: Write) -> None:
     assert again == {render(["Net"])}
 
 
+def test_nothing_of_a_package_is_run(toys: Write, toy_text: Text) -> None:
+    for name in ("toy/__init__.py", "toy/net.py", "utils/maths.py"):
+        toys(name, toy_text(name) + "\nNEVER = 1 / 0\n")
+    assert "def fit_net" in render(["fit_net"])
+
+
 def test_the_file_runs_without_byhand(toys: Write, tmp_path: Path) -> None:
     path = tmp_path / "net.py"
     path.write_text(render(["Net"]), encoding="utf-8")

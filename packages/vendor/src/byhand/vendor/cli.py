@@ -19,8 +19,17 @@ from pathlib import Path
 from typing import NoReturn
 
 from . import __version__
-from .files import State, difference, shown, state_of, target_file, vendored_files, write_file
-from .render import file_name, line_count, read_header, render
+from .files import (
+    State,
+    difference,
+    header_of,
+    shown,
+    state_of,
+    target_file,
+    vendored_files,
+    write_file,
+)
+from .render import file_name, line_count, render
 from .sources import PublicName, VendorError, find_public_name, load_module, public_names
 
 __all__ = ["main"]
@@ -221,7 +230,7 @@ def _show_difference(path: Path) -> bool:
 
 def _file_that_holds(public: PublicName, folder: Path) -> Path:
     for path in vendored_files(folder):
-        header = read_header(path.read_text(encoding="utf-8-sig"))
+        header = header_of(path)
         if header and public.full in header.names:
             return path
     raise VendorError(f"{public.name} is not vendored in {shown(folder)}")
@@ -237,7 +246,7 @@ def _update(chosen: argparse.Namespace) -> int:
             refused = 1
         elif state in (State.OUTDATED, State.BOTH):
             _show_difference(path)
-            header = read_header(path.read_text(encoding="utf-8-sig"))
+            header = header_of(path)
             fresh = render(header.names if header else ())
             done = write_file(path, fresh, force=chosen.force, dry_run=chosen.dry_run)
             _say(f"{done:9} {shown(path)}")

@@ -19,12 +19,13 @@ from enum import StrEnum
 from pathlib import Path
 
 from .digest import digest
-from .render import Header, read_header, render
+from .render import TOP, Header, read_header, render
 from .sources import VendorError
 
 __all__ = [
     "State",
     "difference",
+    "header_of",
     "shown",
     "state_of",
     "target_file",
@@ -168,7 +169,7 @@ def write_file(path: Path, text: str, *, force: bool = False, dry_run: bool = Fa
 
 
 def _check_may_be_overwritten(path: Path, text: str) -> None:
-    old, new = _header_of(path), read_header(text)
+    old, new = header_of(path), read_header(text)
     if old is None:
         raise VendorError(f"{shown(path)} exists and byhand-vendor did not write it: --force?")
     if _is_edited(old):
@@ -180,7 +181,7 @@ def _check_may_be_overwritten(path: Path, text: str) -> None:
 
 
 def vendored_files(folder: Path) -> list[Path]:
-    """Find the vendored files in a folder and below; links are not followed.
+    """Find the vendored files in a folder and below; links and environments are left out.
 
     Parameters
     ----------
@@ -210,10 +211,13 @@ def vendored_files(folder: Path) -> list[Path]:
         raise VendorError(f"{shown(folder)} is no folder")
     found = []
     for home, folders, names in os.walk(folder):
+        if "pyvenv.cfg" in names:  # an environment: nothing in it is the user's own
+            folders.clear()
+            continue
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             path = Path(home, name)
-            if name.endswith(".py") and not path.is_symlink() and _header_of(path):
+            if name.endswith(".py") and not path.is_symlink() and header_of(path):
                 found.append(path)
     return found
 
@@ -279,21 +283,41 @@ def difference(path: Path) -> str:
     names = _checked_header(path).names
     if not names:
         raise VendorError(f"the header of {shown(path)} was damaged: add it anew with --force")
-    old = path.read_text(encoding="utf-8-sig").splitlines(keepends=True)
+    text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
+    old = text.splitlines(keepends=True)
     name = shown(path)
     new = render(names).splitlines(keepends=True)
     return "".join(difflib.unified_diff(old, new, name, f"{name} (new)"))
 
 
-def _header_of(path: Path) -> Header | None:
+def header_of(path: Path) -> Header | None:
+    """Read the header of a file; None where it is no vendored one.
+
+    Parameters
+    ----------
+    path : Path
+        Any file.
+
+    Returns
+    -------
+    Header or None
+
+    Examples
+    --------
+    >>> header_of(Path(__file__)) is None
+    True
+    """
     try:
-        return read_header(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError):
+        # what is not UTF-8 was changed by hand, and must not hide that
+        with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
+            top = file.read(TOP)
+            return read_header(top + file.read()) if read_header(top) else None
+    except OSError:
         return None
 
 
 def _checked_header(path: Path) -> Header:
-    header = _header_of(path)
+    header = header_of(path)
     if header is None:
         raise VendorError(f"{shown(path)} is no vendored file")
     return header
