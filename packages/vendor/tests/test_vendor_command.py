@@ -306,6 +306,8 @@ def test_check_of_no_folder_is_refused(capsys: Capture) -> None:
 def test_two_names_for_one_file_are_refused(capsys: Capture, toys: Write, toy_text: Text) -> None:
     assert main(["add", "half", "Net", "--into", ".", "--name", "x.py"]) == 1
     assert "--name is for one file" in capsys.readouterr().err
+    assert main(["add", "half", "utils.half", "--into", "."]) == 1
+    assert "two names would be written to the same file" in capsys.readouterr().err
 
 
 def test_without_arguments_it_prints_its_help(capsys: Capture) -> None:

@@ -305,12 +305,16 @@ def test_it_runs_from_a_zip_file(half: Path, elsewhere: Path, tmp_path: Path) ->
     assert shown.stdout == half.read_bytes()
 
 
-def test_a_reader_that_stops_early_is_no_error(elsewhere: Path) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_stops_early_is_no_error(elsewhere: Path, unbuffered: str) -> None:
     paths = [p for p in sys.path if p]
     program = f"import sys; sys.path[:] = {paths!r}; from byhand.vendor.cli import main\n"
     program += "import time; time.sleep(0.2); raise SystemExit(main(['list', 'toy']))"
     writer = subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-c", program],
+        env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     assert writer.stdout is not None
     assert writer.stderr is not None

@@ -238,6 +238,8 @@ def test_a_name_in_two_packages_must_say_which(toys: Write, toy_text: Text) -> N
     toys("toy/solo.py", toy_text("toy/solo.py") + "\n\ndef half():\n    return 0\n")
     with pytest.raises(VendorError, match=r"say toy\.half, utils\.half"):
         render(["half"])
+    with pytest.raises(VendorError, match=r"did you mean toy\.half, utils\.half\?"):
+        render(["halv"])
 
 
 def test_several_names_share_one_file(toys: Write) -> None:
@@ -353,6 +355,8 @@ def f(x, y=1):
         ("\n# why", "\n\n\n# why"),
         ("    Indented.\n    ", "    Indented."),
         ("    Indented.\n    ", "    Indented.\n\n    "),
+        ("    Indented.\n    ", "    Indented.  \n    "),
+        ("Doc.\n\n    Indented.", "Doc.  \n\n  Indented."),
         ('"""Card."""', '"""Card.\n    """'),
     ],
 )
@@ -378,6 +382,7 @@ def test_a_formatter_leaves_the_digest(old: str, new: str) -> None:
         ("y=1", "y=True"),
         ("y=1", "y=1.0"),
         ("y=1", "y='1'"),
+        ("y=1", "y=1, /"),
         ("# why\n", ""),
     ],
 )

@@ -64,11 +64,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(parser.format_help(), end="")
         return 0
     try:
-        return int(chosen.run(chosen))
+        status = int(chosen.run(chosen))
+        sys.stdout.flush()
+        return status
     except VendorError as error:
-        print(
-            f"byhand-vendor: {error}".encode("ascii", "backslashreplace").decode(), file=sys.stderr
-        )
+        print(f"byhand-vendor: {shown(error)}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # `byhand-vendor list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing to flush at exit
