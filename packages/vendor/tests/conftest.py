@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from byhand.vendor.cli import main
 from byhand.vendor.sources import load_module
 
 TOYS = {
@@ -176,3 +177,19 @@ def toys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
 def toy_text() -> Callable[[str], str]:
     """Give the text of a toy file, to be changed and written anew."""
     return lambda name: TOYS[name].lstrip("\n")
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toys: object) -> Path:
+    """Work in an empty folder, with the toys installed."""
+    (tmp_path / "project").mkdir()
+    monkeypatch.chdir(tmp_path / "project")
+    return tmp_path / "project"
+
+
+@pytest.fixture
+def half(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    """A vendored file."""
+    main(["add", "half", "--into", "."])
+    capsys.readouterr()
+    return elsewhere / "half.py"

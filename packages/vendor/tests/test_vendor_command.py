@@ -7,6 +7,7 @@ import builtins
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,12 +18,7 @@ Text = Callable[[str], str]
 Capture = pytest.CaptureFixture[str]
 
 
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toys: Write) -> Path:
-    """Work in an empty folder."""
-    (tmp_path / "project").mkdir()
-    monkeypatch.chdir(tmp_path / "project")
-    return tmp_path / "project"
+pytestmark = pytest.mark.usefixtures("elsewhere")
 
 
 def files(folder: Path) -> list[str]:
@@ -40,6 +36,30 @@ def test_list_shows_names_lines_and_what_they_are(capsys: Capture) -> None:
     main(["show", "half"])
     lines = len(capsys.readouterr().out.splitlines())
     assert line.split()[:3] == ["utils.half", str(lines), "lines"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("toy.*", ["toy.Kind", "toy.Net", "toy.fit_net"]),
+        ("byhand.toy.?et", ["toy.Net"]),
+        ("*NET", ["toy.Net", "toy.fit_net"]),
+        ("toy.[kf]*", ["toy.Kind", "toy.fit_net"]),
+        ("toy.", ["toy.Kind", "toy.Net", "toy.fit_net"]),
+        ("byhand.utils", ["utils.Core", "utils.Estimator", "utils.half"]),
+    ],
+)
+def test_list_takes_parts_and_patterns(capsys: Capture, pattern: str, found: list[str]) -> None:
+    assert main(["list", pattern]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == found
+
+
+def test_a_file_named_after_a_name_says_what_it_is_else_its_first_sentence(
+    capsys: Capture,
+) -> None:
+    main(["list", "toy.*"])
+    told = [line.split("lines  ")[1] for line in capsys.readouterr().out.splitlines()]
+    assert told == ["Kind.", "Net: a toy.", "Fit."]
 
 
 def test_list_with_nothing_found_says_what_is_near(capsys: Capture) -> None:
@@ -163,7 +183,11 @@ def test_a_full_disk_or_a_read_only_folder_leaves_the_old_file(
     old = (elsewhere / "half.py").read_bytes()
     toys("utils/maths.py", toy_text("utils/maths.py").replace("SIZE = 2", "SIZE = 4"))
 
-    def full(*_: object) -> None:
+    real = open
+
+    def full(*arguments: Any, **options: Any) -> Any:
+        if step == "open" and arguments[1:] != ("xb",):  # to read is possible
+            return real(*arguments, **options)
         raise OSError(number, reason)
 
     monkeypatch.setattr(builtins if step == "open" else os, step, full)
@@ -282,9 +306,18 @@ def test_check_of_no_folder_is_refused(capsys: Capture) -> None:
 def test_two_names_for_one_file_are_refused(capsys: Capture, toys: Write, toy_text: Text) -> None:
     assert main(["add", "half", "Net", "--into", ".", "--name", "x.py"]) == 1
     assert "--name is for one file" in capsys.readouterr().err
+    assert main(["add", "half", "utils.half", "--into", "."]) == 1
+    assert "two names would be written to the same file" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [[], ["add", "half"], ["nonsense"], ["list", "a", "b"]])
+def test_without_arguments_it_prints_its_help(capsys: Capture) -> None:
+    assert main([]) == 0
+    out = capsys.readouterr().out
+    assert all(command in out for command in ("list", "show", "add", "check", "diff", "update"))
+    assert "Exit status: 0" in out
+
+
+@pytest.mark.parametrize("arguments", [["add", "half"], ["nonsense"], ["list", "a", "b"]])
 def test_wrong_arguments_exit_with_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(arguments)

@@ -30,13 +30,44 @@ def top_level(text: str) -> list[str]:
 
 
 def test_it_holds_what_the_name_needs_and_nothing_else(toys: Write) -> None:
-    assert top_level(render(["fit_net"])) == ["__all__", "SIZE", "half", "Result", "fit_net"]
+    assert top_level(render(["fit_net"])) == ["__all__", "Result", "fit_net", "SIZE", "half"]
 
 
-def test_what_is_needed_stands_above_what_needs_it(toys: Write) -> None:
+def test_what_a_file_is_about_stands_first_below_its_bases(toys: Write) -> None:
     names = top_level(render(["Net"]))
     assert names.index("Core") < names.index("Estimator") < names.index("Net")
-    assert names.index("half") < names.index("fit_net")
+    assert names.index("fit_net") < names.index("half")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Floats = NDArray[np.float64]", "Floats = half(2.0)"),
+        ("Floats = NDArray[np.float64]", "def _half():\n    return half(1)\n\n\nFloats = _half()"),
+        ("Floats = NDArray[np.float64]", "Floats = [half(x) for x in (1, 2)]"),
+        ("Floats = NDArray[np.float64]", "Floats: object = half"),
+        ("Floats = NDArray[np.float64]", "if half(2):\n    Floats = 1"),
+        ("half = 1.0", "half = half(1.0)"),
+        ("(xs: Sequence[float])", "(xs: Sequence[float] = half(1))"),
+        ("(xs: Sequence[float])", "(*, xs: Sequence[float] = half(1))"),
+        ("    half = 1.0\n", "    @half\n    def a(self):\n        return 1\n"),
+        ("class Net(Estimator):", "@half\nclass Net(Estimator):"),
+    ],
+)
+def test_what_runs_at_import_has_what_it_needs_above(
+    toys: Write, toy_text: Text, old: str, new: str
+) -> None:
+    maths = toy_text("utils/maths.py").replace("x / SIZE * unused", "[x, SIZE, unused, DEEP][0]")
+    toys("utils/maths.py", maths.replace("import pi", "import pi\nfrom .deep import DEEP\n#"))
+    toys("utils/deep.py", '"""Deep."""\nDEEP = 3\n')
+    changed = toy_text("toy/net.py")
+    assert old in changed
+    toys("toy/net.py", changed.replace(old, new))
+    text = render(["Net"])
+    names = top_level(text)
+    assert names.index("half") < names.index("Net")
+    assert names.index("DEEP") < names.index("Net") or "object = half" in new  # is not called
+    exec(compile(text, "net.py", "exec"), {"__name__": "net"})  # noqa: S102
 
 
 def test_a_local_name_does_not_pull_in_a_function(toys: Write) -> None:
@@ -60,6 +91,16 @@ def test_imports_are_hoisted_once_with_the_standard_library_first(toys: Write) -
     ]
 
 
+def test_a_long_import_is_written_over_several_lines(toys: Write, toy_text: Text) -> None:
+    names = ["HALF_DAY", "Alpha", "Beta", *(f"function_number_{n}" for n in (2, 10, 11))]
+    maths = toy_text("utils/maths.py").replace(
+        "from math import", f"from statistics import {', '.join(reversed(names))}\nfrom math import"
+    )
+    toys("utils/maths.py", maths.replace("unused = 1", f"unused = {', '.join(names)}"))
+    inside = "".join(f"    {name},\n" for name in names)
+    assert f"\nfrom statistics import (\n{inside})\n" in render(["half"])
+
+
 def test_only_what_is_used_is_imported(toys: Write) -> None:
     assert "import numpy" not in render(["half"])
     assert "pi" not in render(["half"]).split()
@@ -81,6 +122,31 @@ def test_the_import_of_byhand_in_an_example_and_marks_for_our_linter_go(toys: Wr
     assert ">>> from byhand" not in text
     assert ">>> half(2)" in text
     assert "noqa" not in text
+
+
+def test_an_example_goes_with_its_heading_where_it_needs_what_the_file_does_not_hold(
+    toys: Write, toy_text: Text
+) -> None:
+    kept = (
+        '"""Fit.\n\n    Examples\n    --------\n    >>> fit_net([1.0])\n    Result(y=0.5)\n    """'
+    )
+    strange = kept.replace("fit_net(", "unused(")
+    ours = kept.replace("Result(y=0.5)", "Traceback (most recent call last):\n    byhand.x.E: y")
+    bound = kept.replace("fit_net(", "(lambda unused: unused)(")
+    for docstring, stays in ((kept, True), (strange, False), (ours, False), (bound, True)):
+        toys("toy/net.py", toy_text("toy/net.py").replace('"""Fit."""', docstring))
+        text = render(["fit_net"])
+        assert ("    Examples\n    --------\n    >>> " in text) == stays
+        assert stays or '    """Fit."""\n    return Result' in text
+
+
+def test_an_import_of_byhand_over_several_lines_goes_from_an_example(
+    toys: Write, toy_text: Text
+) -> None:
+    several = ">>> from byhand.utils.maths import (\n    ...     half,\n    ... )"
+    maths = toy_text("utils/maths.py").replace(">>> from byhand.utils.maths import half", several)
+    toys("utils/maths.py", maths)
+    assert '    """Halve.\n\n    >>> half(2)\n' in render(["half"])
 
 
 def test_bases_from_interop_are_left_out(toys: Write) -> None:
@@ -172,11 +238,13 @@ def test_a_name_in_two_packages_must_say_which(toys: Write, toy_text: Text) -> N
     toys("toy/solo.py", toy_text("toy/solo.py") + "\n\ndef half():\n    return 0\n")
     with pytest.raises(VendorError, match=r"say toy\.half, utils\.half"):
         render(["half"])
+    with pytest.raises(VendorError, match=r"did you mean toy\.half, utils\.half\?"):
+        render(["halv"])
 
 
 def test_several_names_share_one_file(toys: Write) -> None:
     text = render(["half", "Net"])
-    assert '__all__ = ["half", "Net"]' in text
+    assert '__all__ = ["Net", "half"]' in text  # sorted as linters want it
     assert text.count("def half(") == 1
     assert read_header(text).names == ("byhand.utils.half", "byhand.toy.Net")  # type: ignore[union-attr]
 
@@ -191,7 +259,7 @@ def test_the_header_says_where_it_comes_from(toys: Write) -> None:
     assert header is not None
     assert header.names == ("byhand.toy.fit_net",)
     assert header.versions == "byhand-toy 1.2.3, byhand-utils 0.3.0"
-    assert header.digest == digest(header.body)
+    assert header.digest == digest(header.head + header.body)
 
 
 def test_the_licence_is_complete(toys: Write) -> None:
@@ -215,6 +283,12 @@ def test_the_same_packages_give_the_same_bytes(toys: Write) -> None:
         for seed in ("0", "1", "2")
     }
     assert again == {render(["Net"])}
+
+
+def test_nothing_of_a_package_is_run(toys: Write, toy_text: Text) -> None:
+    for name in ("toy/__init__.py", "toy/net.py", "utils/maths.py"):
+        toys(name, toy_text(name) + "\nNEVER = 1 / 0\n")
+    assert "def fit_net" in render(["fit_net"])
 
 
 def test_the_file_runs_without_byhand(toys: Write, tmp_path: Path) -> None:
@@ -248,6 +322,8 @@ def test_a_package_that_is_not_installed_is_named() -> None:
         ("DecisionTreeClassifier", "decision_tree_classifier.py"),
         ("Conv2D", "conv2d.py"),
         ("LSTM", "lstm.py"),
+        ("KMeans", "kmeans.py"),
+        ("LBFGSResult", "lbfgs_result.py"),
         ("hmm.viterbi", "viterbi.py"),
     ],
 )
@@ -278,6 +354,10 @@ def f(x, y=1):
         ("    return {", "    return  {"),
         ("\n# why", "\n\n\n# why"),
         ("    Indented.\n    ", "    Indented."),
+        ("    Indented.\n    ", "    Indented.\n\n    "),
+        ("    Indented.\n    ", "    Indented.  \n    "),
+        ("Doc.\n\n    Indented.", "Doc.  \n\n  Indented."),
+        ('"""Card."""', '"""Card.\n    """'),
     ],
 )
 def test_a_formatter_leaves_the_digest(old: str, new: str) -> None:
@@ -290,6 +370,8 @@ def test_a_formatter_leaves_the_digest(old: str, new: str) -> None:
     [
         ("y=1", "y=2"),
         ("'b'", "'c'"),
+        ("'b'", "' b'"),
+        ("'b'", "'b '"),
         ("# why", "# why not"),
         ("# trailing", "# Trailing"),
         ("Indented.", "Indented!"),
@@ -300,6 +382,7 @@ def test_a_formatter_leaves_the_digest(old: str, new: str) -> None:
         ("y=1", "y=True"),
         ("y=1", "y=1.0"),
         ("y=1", "y='1'"),
+        ("y=1", "y=1, /"),
         ("# why\n", ""),
     ],
 )
@@ -311,7 +394,7 @@ def test_any_other_change_changes_the_digest(old: str, new: str) -> None:
 def test_windows_line_ends_are_no_edit(toys: Write) -> None:
     text = render(["half"])
     header: Any = read_header(text.replace("\n", "\r\n"))
-    assert digest(header.body) == header.digest
+    assert digest(header.head + header.body) == header.digest
 
 
 @pytest.mark.parametrize("text", ["", "x = 1\n", "# SPDX-License-Identifier: BSD-3-Clause\n"])

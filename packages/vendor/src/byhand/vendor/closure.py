@@ -14,13 +14,15 @@ from __future__ import annotations
 
 import ast
 import dis
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import CodeType
 
+from .order import reading_order
 from .sources import Definition, Import, VendorError, load_module
 
-__all__ = ["Closure", "closure_of", "ordered_modules"]
+__all__ = ["Closure", "closure_of"]
 
 INTEROP = "byhand.utils.interop"
 
@@ -32,6 +34,7 @@ class Closure:
     definitions: dict[tuple[str, int], Definition] = field(default_factory=dict)
     imports: set[tuple[str, Import]] = field(default_factory=set)  # (local name, what it is)
     needs: dict[str, set[str]] = field(default_factory=dict)  # module: modules it builds on
+    order: list[str] = field(default_factory=list)  # of the modules, for a reader
 
     def names(self) -> dict[str, str]:
         """Return each name that the definitions bind, with its module."""
@@ -58,8 +61,8 @@ def closure_of(needs: list[tuple[str, str]]) -> Closure:
 
     Examples
     --------
-    >>> sorted(closure_of([("byhand.vendor.digest", "digest")]).names())
-    ['_tree_words', 'digest']
+    >>> sorted(closure_of([("byhand.vendor.digest", "_spell")]).names())
+    ['SILENT', '_docstring_words', '_spell']
     """
     made = Closure()
     waiting = list(dict.fromkeys(needs))
@@ -77,12 +80,18 @@ def closure_of(needs: list[tuple[str, str]]) -> Closure:
         made.needs.setdefault(module, set())
         for used in _used_names(definition):
             waiting += _resolve(used, definition, made)
+    made.order = reading_order(
+        dict.fromkeys(module for module, _ in needs),
+        _bottom_up(made),
+        made.definitions.values(),
+        _used_names,
+    )
     _drop_repeats(made)
     _check_clashes(made)
     return made
 
 
-def ordered_modules(closure: Closure) -> list[str]:
+def _bottom_up(closure: Closure) -> list[str]:
     """List the modules of a closure such that each comes after those it builds on."""
     done: list[str] = []
 
@@ -120,7 +129,8 @@ def _resolve(used: str, by: Definition, made: Closure) -> Iterator[tuple[str, st
     yield source.module, used
 
 
-def _used_names(definition: Definition) -> list[str]:
+@functools.cache
+def _used_names(definition: Definition) -> tuple[str, ...]:
     """Names that a definition takes from its module, annotations included."""
     compiled = compile(
         ast.Module([definition.node], []), definition.module, "exec", dont_inherit=True
@@ -131,7 +141,7 @@ def _used_names(definition: Definition) -> list[str]:
             if annotation is not None:
                 names = (n.id for n in ast.walk(annotation) if isinstance(n, ast.Name))
                 used |= dict.fromkeys(names)
-    return list(used)
+    return tuple(used)
 
 
 def _loaded_globals(code: CodeType) -> Iterator[str]:
@@ -157,7 +167,7 @@ def _check_can_be_lifted(module: str) -> None:
 
 def _drop_repeats(made: Closure) -> None:
     """Keep one of several equal constants, such as ``Floats = NDArray[np.float64]``."""
-    order = {module: place for place, module in enumerate(ordered_modules(made))}
+    order = {module: place for place, module in enumerate(made.order)}
     seen: set[str] = set()
     for key, definition in sorted(made.definitions.items(), key=lambda item: order[item[0][0]]):
         if isinstance(definition.node, ast.Assign):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import keyword
 import os
 import re
 import secrets
@@ -18,12 +19,13 @@ from enum import StrEnum
 from pathlib import Path
 
 from .digest import digest
-from .render import Header, read_header, render
+from .render import TOP, Header, read_header, render
 from .sources import VendorError
 
 __all__ = [
     "State",
     "difference",
+    "header_of",
     "shown",
     "state_of",
     "target_file",
@@ -32,6 +34,9 @@ __all__ = [
 ]
 
 FILE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\.py")
+DEVICES = re.compile(
+    r"(con|prn|aux|nul|(com|lpt)[0-9])", re.IGNORECASE
+)  # on Windows, whatever the suffix
 
 
 class State(StrEnum):
@@ -41,10 +46,11 @@ class State(StrEnum):
     EDITED = "edited"
     OUTDATED = "outdated"
     BOTH = "edited and outdated"
+    UNKNOWN = "not installed"  # what it was made from, so it cannot be compared
 
 
 def shown(text: object) -> str:
-    r"""Spell a path or a name without control characters.
+    r"""Spell a path, from here if it is below, or a name, without control characters.
 
     Parameters
     ----------
@@ -60,6 +66,8 @@ def shown(text: object) -> str:
     >>> print(shown("a\x1b[2Jb"))
     a\x1b[2Jb
     """
+    if isinstance(text, Path) and text.is_absolute() and text.is_relative_to(Path.cwd()):
+        text = text.relative_to(Path.cwd())
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(text))
 
 
@@ -89,9 +97,12 @@ def target_file(into: Path, name: str) -> Path:
     Traceback (most recent call last):
     byhand.vendor.sources.VendorError: ../viterbi.py is no file name for a Python module
     """
-    if not FILE_NAME.fullmatch(name):
+    word = name.removesuffix(".py")
+    if not FILE_NAME.fullmatch(name) or keyword.iskeyword(word) or DEVICES.fullmatch(word):
         raise VendorError(f"{shown(name)} is no file name for a Python module")
     folder = Path(os.path.realpath(into))
+    if into.is_symlink() and not folder.exists():
+        raise VendorError(f"--into {shown(into)} is a link that leads nowhere")
     if folder.exists() and not folder.is_dir():
         raise VendorError(f"--into {shown(into)} is a file, not a folder")
     path = folder / name
@@ -111,7 +122,7 @@ def write_file(path: Path, text: str, *, force: bool = False, dry_run: bool = Fa
     text : str
         From `render`.
     force : bool, default False
-        Overwrite an edited or a foreign file.
+        Overwrite an edited or a foreign file, or one that holds other names.
     dry_run : bool, default False
         Only say what would be done.
 
@@ -123,8 +134,8 @@ def write_file(path: Path, text: str, *, force: bool = False, dry_run: bool = Fa
     Raises
     ------
     VendorError
-        If the file is edited or not a vendored one and force is not given, or it cannot be
-        written; the old file is then as it was.
+        If the file is edited, not a vendored one or holds other names, and force is not given;
+        or if it cannot be written. The old file is then as it was.
 
     Examples
     --------
@@ -136,11 +147,8 @@ def write_file(path: Path, text: str, *, force: bool = False, dry_run: bool = Fa
     if path.exists():
         if path.read_bytes() == data:
             return "unchanged"
-        header = _header_of(path)
-        if not force and header is None:
-            raise VendorError(f"{shown(path)} exists and byhand-vendor did not write it: --force?")
-        if not force and header is not None and _is_edited(header):
-            raise VendorError(f"{shown(path)} was edited since it was vendored: --force?")
+        if not force:
+            _check_may_be_overwritten(path, text)
         done = "overwrite"
     if dry_run:
         return done
@@ -160,13 +168,25 @@ def write_file(path: Path, text: str, *, force: bool = False, dry_run: bool = Fa
     return done
 
 
+def _check_may_be_overwritten(path: Path, text: str) -> None:
+    old, new = header_of(path), read_header(text)
+    if old is None:
+        raise VendorError(f"{shown(path)} exists and byhand-vendor did not write it: --force?")
+    if _is_edited(old):
+        raise VendorError(f"{shown(path)} was edited since it was vendored: --force?")
+    if new is not None and set(old.names) != set(new.names):
+        raise VendorError(
+            f"{shown(path)} holds {' '.join(old.names)}: --name for another file, or --force?"
+        )
+
+
 def vendored_files(folder: Path) -> list[Path]:
-    """Find the vendored files in a folder and below; links are not followed.
+    """Find the vendored files in a folder and below; links and environments are left out.
 
     Parameters
     ----------
     folder : Path
-        Where to look.
+        Where to look; or one vendored file.
 
     Returns
     -------
@@ -176,7 +196,7 @@ def vendored_files(folder: Path) -> list[Path]:
     Raises
     ------
     VendorError
-        If there is no such folder.
+        If there is no such folder, or it is a file and not a vendored one.
 
     Examples
     --------
@@ -184,14 +204,20 @@ def vendored_files(folder: Path) -> list[Path]:
     Traceback (most recent call last):
     byhand.vendor.sources.VendorError: /no such folder is no folder
     """
+    if folder.is_file():
+        _checked_header(folder)
+        return [folder]
     if not folder.is_dir():
         raise VendorError(f"{shown(folder)} is no folder")
     found = []
     for home, folders, names in os.walk(folder):
+        if "pyvenv.cfg" in names:  # an environment: nothing in it is the user's own
+            folders.clear()
+            continue
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             path = Path(home, name)
-            if name.endswith(".py") and not path.is_symlink() and _header_of(path):
+            if name.endswith(".py") and not path.is_symlink() and header_of(path):
                 found.append(path)
     return found
 
@@ -220,7 +246,11 @@ def state_of(path: Path) -> State:
     byhand.vendor.sources.VendorError: ...files.py is no vendored file
     """
     header = _checked_header(path)
-    edited, outdated = _is_edited(header), _is_outdated(header)
+    edited = _is_edited(header)
+    try:
+        outdated = bool(header.names) and _is_outdated(header)
+    except VendorError:
+        return State.UNKNOWN
     if edited and outdated:
         return State.BOTH
     return State.EDITED if edited else State.OUTDATED if outdated else State.UNTOUCHED
@@ -250,22 +280,44 @@ def difference(path: Path) -> str:
     Traceback (most recent call last):
     byhand.vendor.sources.VendorError: ...files.py is no vendored file
     """
-    fresh = render(_checked_header(path).names)
-    old = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    names = _checked_header(path).names
+    if not names:
+        raise VendorError(f"the header of {shown(path)} was damaged: add it anew with --force")
+    text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
+    old = text.splitlines(keepends=True)
     name = shown(path)
-    lines = difflib.unified_diff(old, fresh.splitlines(keepends=True), name, f"{name} (new)")
-    return "".join(lines)
+    new = render(names).splitlines(keepends=True)
+    return "".join(difflib.unified_diff(old, new, name, f"{name} (new)"))
 
 
-def _header_of(path: Path) -> Header | None:
+def header_of(path: Path) -> Header | None:
+    """Read the header of a file; None where it is no vendored one.
+
+    Parameters
+    ----------
+    path : Path
+        Any file.
+
+    Returns
+    -------
+    Header or None
+
+    Examples
+    --------
+    >>> header_of(Path(__file__)) is None
+    True
+    """
     try:
-        return read_header(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        # what is not UTF-8 was changed by hand, and must not hide that
+        with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
+            top = file.read(TOP)
+            return read_header(top + file.read()) if read_header(top) else None
+    except OSError:
         return None
 
 
 def _checked_header(path: Path) -> Header:
-    header = _header_of(path)
+    header = header_of(path)
     if header is None:
         raise VendorError(f"{shown(path)} is no vendored file")
     return header
@@ -273,11 +325,12 @@ def _checked_header(path: Path) -> Header:
 
 def _is_edited(header: Header) -> bool:
     try:
-        return digest(header.body) != header.digest
+        return digest(header.head + header.body) != header.digest
     except (SyntaxError, ValueError, RecursionError):  # no longer Python
         return True
 
 
 def _is_outdated(header: Header) -> bool:
     fresh = read_header(render(header.names))
-    return fresh is None or fresh.digest != header.digest
+    # below the old head: a new version of a package that changes nothing here is no news
+    return fresh is None or digest(header.head + fresh.body) != header.digest

@@ -14,6 +14,7 @@ from __future__ import annotations
 import ast
 import difflib
 import functools
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,9 @@ __all__ = [
     "package_version",
     "public_names",
 ]
+
+
+Folder = Path | zipfile.Path
 
 
 class VendorError(Exception):
@@ -84,26 +88,39 @@ class PublicName(NamedTuple):
         return f"byhand.{self.package}.{self.name}"
 
 
-def _package_folders() -> dict[str, Path]:
+def _package_folders() -> dict[str, Folder]:
     import byhand
 
-    found: dict[str, Path] = {}
-    for home in byhand.__path__:
-        for init in sorted(Path(home).glob("*/__init__.py")):
-            found.setdefault(init.parent.name, init.parent)
+    found: dict[str, Folder] = {}
+    for home in map(_folder, byhand.__path__):
+        insides: list[Folder] = list(home.iterdir()) if home else []
+        for inside in insides:
+            if inside.joinpath("__init__.py").is_file():
+                found.setdefault(inside.name, inside)
     return found
 
 
-def _init_tree(package: str) -> ast.Module:
+def _folder(place: str) -> Folder | None:
+    """Find a folder, also inside of a zip file such as a zipapp; None if there is none."""
+    path = Path(place)
+    if path.is_dir():
+        return path
+    for archive in path.parents:
+        if archive.is_file() and zipfile.is_zipfile(archive):
+            return zipfile.Path(archive, path.relative_to(archive).as_posix() + "/")
+    return None
+
+
+def _init_text(package: str) -> str:
     folder = _package_folders().get(package)
     if folder is None:
         raise VendorError(f"byhand-{package} is not installed")
-    return ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))
+    return (folder / "__init__.py").read_text(encoding="utf-8")
 
 
 def package_version(package: str) -> str:
     """Return the ``__version__`` of an installed package."""
-    for node in _init_tree(package).body:
+    for node in ast.parse(_init_text(package)).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__version__":
             return str(ast.literal_eval(node.value))
     raise VendorError(f"byhand.{package} has no __version__")
@@ -132,21 +149,26 @@ def public_names(package: str | None = None) -> list[PublicName]:
     >>> public_names("vendor")[3].full, public_names("vendor")[3].module
     ('byhand.vendor.digest', 'byhand.vendor.digest')
     """
-    found = []
+    found: list[PublicName] = []
     for name in [package] if package else sorted(set(_package_folders()) - {"vendor"}):
-        tree = _init_tree(name)
-        listed: list[str] = []
-        homes: dict[str, str] = {}
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
-                listed = [str(n) for n in ast.literal_eval(node.value) if not n.startswith("__")]
-            elif isinstance(node, ast.ImportFrom) and node.level == 1 and node.module:
-                homes |= {a.asname or a.name: f"byhand.{name}.{node.module}" for a in node.names}
-        missing = sorted(set(listed) - set(homes))
-        if missing:
-            raise VendorError(f"byhand.{name} imports no {', '.join(missing)} of its __all__")
-        found += [PublicName(name, public, homes[public]) for public in sorted(listed)]
+        found += _names_of(name, _init_text(name))
     return found
+
+
+@functools.cache
+def _names_of(package: str, text: str) -> list[PublicName]:
+    """List the names of a package, given its ``__init__.py``."""
+    listed: list[str] = []
+    homes: dict[str, str] = {}
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            listed = [str(n) for n in ast.literal_eval(node.value) if not n.startswith("__")]
+        elif isinstance(node, ast.ImportFrom) and node.level == 1 and node.module:
+            homes |= {a.asname or a.name: f"byhand.{package}.{node.module}" for a in node.names}
+    missing = sorted(set(listed) - set(homes))
+    if missing:
+        raise VendorError(f"byhand.{package} imports no {', '.join(missing)} of its __all__")
+    return [PublicName(package, public, homes[public]) for public in sorted(listed)]
 
 
 def find_public_name(wanted: str) -> PublicName:
@@ -173,16 +195,39 @@ def find_public_name(wanted: str) -> PublicName:
     """
     short = wanted.removeprefix("byhand.")
     known = public_names("vendor" if short.startswith("vendor.") else None)
-    found = [p for p in known if short in (p.name, f"{p.package}.{p.name}")]
+    found = [p for p in known if short in _spellings(p)]
     if len(found) == 1:
         return found[0]
     if found:
         choices = ", ".join(f"{p.package}.{p.name}" for p in found)
         raise VendorError(f"{wanted!r} is in several packages: say {choices}")
-    folded = {p.name.lower(): p.name for p in known}
-    near = difflib.get_close_matches(short.split(".")[-1].lower(), folded, n=3, cutoff=0.6)
-    hint = f": did you mean {', '.join(folded[n] for n in near)}?" if near else ""
-    raise VendorError(f"no installed byhand package has {wanted!r}{hint}")
+    raise VendorError(f"no installed byhand package has {wanted!r}{_hint(short, known)}")
+
+
+def _spellings(public: PublicName) -> set[str]:
+    """Ways to write a name: viterbi, hmm.viterbi, hmm.viterbi.viterbi."""
+    module = public.module.removeprefix("byhand.")
+    return {public.name, f"{public.package}.{public.name}", f"{module}.{public.name}"}
+
+
+def _hint(wanted: str, known: list[PublicName]) -> str:
+    """Guess what was meant by a name that does not exist."""
+    if not known:
+        return ": install one, such as byhand-hmm"
+    if any(p.package == wanted for p in known):
+        return f", which is a package: byhand-vendor list '{wanted}.*' shows what is in it"
+    above, _, last = wanted.rpartition(".")
+    for p in known:
+        if above and above in _spellings(p):
+            return f": {last} comes along with {p.package}.{p.name}"
+    folded: dict[str, set[str]] = {}
+    for p in known:
+        twice = sum(p.name == other.name for other in known) > 1
+        spelled = f"{p.package}.{p.name}" if twice else p.name
+        folded.setdefault(p.name.lower(), set()).add(spelled)
+    near = difflib.get_close_matches(last.lower(), folded, n=3, cutoff=0.6)
+    names = [name for close in near for name in sorted(folded[close])]
+    return f": did you mean {', '.join(names[:4])}?" if names else ""
 
 
 @functools.cache
@@ -190,8 +235,8 @@ def load_module(name: str) -> Module:
     """Parse a module of an installed package, such as ``byhand.hmm.viterbi``."""
     _, package, *inside = name.split(".")
     folder = _package_folders().get(package)
-    path = folder and folder.joinpath(*inside).with_suffix(".py")
-    if not inside or path is None or not path.is_file():
+    path = folder.joinpath(*inside[:-1], f"{inside[-1]}.py") if folder and inside else None
+    if path is None or not path.is_file():
         raise VendorError(f"there is no module {name}: import from the module that defines a name")
     text = path.read_text(encoding="utf-8")
     tree = ast.parse(text)
