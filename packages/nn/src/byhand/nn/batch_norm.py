@@ -146,7 +146,7 @@ class BatchNorm1D(Module):
     Raises
     ------
     ValueError
-        If momentum is not in [0, 1].
+        If momentum is not in [0, 1], or eps is negative.
 
     Examples
     --------
@@ -169,7 +169,9 @@ class BatchNorm1D(Module):
     def __init__(self, momentum: float = 0.1, eps: float = 1e-5) -> None:
         """Store the options; parameters and statistics come with init."""
         if not 0 <= momentum <= 1:
-            raise ValueError(f"{type(self).__name__}: momentum must be in [0, 1], got {momentum}")
+            raise self.error(f"momentum must be in [0, 1], got {momentum}")
+        if not eps >= 0:
+            raise self.error(f"eps must be at least 0, got {eps}")
         self.momentum, self.eps = momentum, eps
 
     def build(self, rng: np.random.Generator, dtype: Any, x: Any) -> None:
@@ -216,7 +218,7 @@ class BatchNorm2D(BatchNorm1D):
     Raises
     ------
     ValueError
-        If momentum is not in [0, 1].
+        If momentum is not in [0, 1], or eps is negative.
 
     Examples
     --------

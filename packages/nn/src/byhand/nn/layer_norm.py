@@ -149,9 +149,9 @@ class LayerNorm(Module):
 
     def __init__(self, axes: int = 1, eps: float = 1e-5) -> None:
         """Store the options; gain and shift come with init."""
-        if axes < 1:
-            raise ValueError(f"LayerNorm: axes must be at least 1, got {axes}")
-        self.axes, self.eps = axes, eps
+        if not eps >= 0:
+            raise self.error(f"eps must be at least 0, got {eps}")
+        self.axes, self.eps = self.count("axes", axes), eps
 
     def build(self, rng: np.random.Generator, dtype: Any, x: Any) -> None:
         """Gain one, shift zero."""
