@@ -93,6 +93,9 @@ def test_no_warning_and_no_nan_far_from_0(layer: Any, dtype: Any) -> None:
     ("layer", "x", "expected"),
     [
         (nn.LeakyReLU(0.3), -2.0, -0.6),
+        (nn.LeakyReLU(1.5), -2.0, -3.0),
+        (nn.LeakyReLU(1.5), 2.0, 2.0),
+        (nn.LeakyReLU(-0.5), -2.0, 1.0),
         (nn.ELU(0.7), -1000.0, -0.7),
         (nn.GELU("tanh"), 1.0, 0.841191990608),
         (nn.Affine(3.0, -1.0), 2.0, 5.0),
