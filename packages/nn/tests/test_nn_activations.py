@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
@@ -86,6 +87,41 @@ def test_no_warning_and_no_nan_far_from_0(layer: Any, dtype: Any) -> None:
         for result in (layer(x), first(layer, x), layer.second(x)):
             assert np.all(np.isfinite(result))
             assert result.dtype == dtype
+
+
+@pytest.mark.parametrize(
+    ("layer", "x", "expected"),
+    [
+        (nn.LeakyReLU(0.3), -2.0, -0.6),
+        (nn.LeakyReLU(1.5), -2.0, -3.0),
+        (nn.LeakyReLU(1.5), 2.0, 2.0),
+        (nn.LeakyReLU(-0.5), -2.0, 1.0),
+        (nn.ELU(0.7), -1000.0, -0.7),
+        (nn.GELU("tanh"), 1.0, 0.841191990608),
+        (nn.Affine(3.0, -1.0), 2.0, 5.0),
+    ],
+    ids=lambda p: name(p) if hasattr(p, "forward") else str(p),
+)
+def test_an_option_of_a_layer_reaches_its_function(layer: Any, x: float, expected: float) -> None:
+    assert np.allclose(layer(np.array([x])), expected, rtol=1e-11, atol=0)
+
+
+def test_gelu_of_float32_has_the_digits_of_float32() -> None:
+    x = np.linspace(-12, 12, 481, dtype=np.float32)
+    P = np.array([math.erfc(-v / math.sqrt(2)) / 2 for v in x.tolist()])
+    y, cache = nn.gelu(x)
+    assert y.dtype == np.float32
+    # x^2 / 2, up to 72, is rounded to 4e-6 before it becomes an exponent
+    assert np.allclose(y, x * P, rtol=6e-6, atol=0)
+    assert np.allclose(y[np.abs(x) < 3], (x * P)[np.abs(x) < 3], rtol=1e-6, atol=0)
+    density = np.exp(-(x.astype(float) ** 2) / 2) / math.sqrt(2 * math.pi)
+    assert np.allclose(nn.gelu_grad(np.ones_like(x), cache), P + x * density, rtol=1e-4, atol=5e-7)
+
+
+@pytest.mark.parametrize("x", [-80.0, -20.0, -1.0, 1.0, 20.0])
+def test_sigmoid_of_float32_keeps_its_small_values(x: float) -> None:
+    y, _ = nn.sigmoid(np.array([x], np.float32))
+    assert np.allclose(y, 1 / (1 + math.exp(-x)), rtol=5e-7, atol=0)
 
 
 @pytest.mark.parametrize("layer", [nn.ReLU(), nn.LeakyReLU(0.3), nn.ELU(0.7), nn.SELU()], ids=name)

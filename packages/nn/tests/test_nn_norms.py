@@ -70,6 +70,26 @@ def test_an_offset_of_1e8_leaves_six_digits(normalise: str) -> None:
     assert np.allclose(y, z, rtol=0, atol=1e-6)
 
 
+def test_moments_about_a_first_block_unlike_the_rest_are_right(monkeypatch: Any) -> None:
+    monkeypatch.setattr(sys.modules["byhand.nn.batch_norm"], "_CHANNEL_BLOCK", 1)
+    x = np.random.default_rng(0).standard_normal((512 * 40, 1)) + 1e6
+    x[:512] = -1e6  # the block that the others are measured from: an offset of 2e6
+    y, _ = batch_norm(x, np.ones(1), np.zeros(1), eps=0.0)
+    z = (x - x.mean()) / x.std()
+    assert np.allclose(y, z, rtol=0, atol=1e-12)  # about 0 they would be no worse here,
+    x[:512] += 2e6  # but here: deviation 1 at 1e6, so that 1e-16 (1e6)^2 is lost
+    y, _ = batch_norm(x, np.ones(1), np.zeros(1), eps=0.0)
+    assert np.allclose(y, (x - x.mean()) / x.std(), rtol=0, atol=1e-8)  # of 1e6 + z as rounded
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_constant_channel_becomes_its_shift(dtype: Any) -> None:
+    x, shift = np.full((999, 3), 0.1, dtype), np.array([-1.0, 0.0, 2.0], dtype)
+    y, cache = batch_norm(x, np.ones(3, dtype), shift)
+    assert np.all(cache.var >= 0)
+    assert np.allclose(y, np.broadcast_to(shift, y.shape), rtol=0, atol=300 * np.finfo(dtype).eps)
+
+
 def test_running_statistics_are_averages_of_mean_and_unbiased_variance() -> None:
     rng = np.random.default_rng(0)
     layer = BatchNorm1D(momentum=0.25).init(np.zeros((1, 3)), rng=0)

@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._step import check_step
+
 __all__ = ["Adam"]
 
 _ADAM_BLOCK = 16384  # numbers: the four arrays of a block fit the second-level cache
@@ -69,7 +71,7 @@ class Adam:
 
     def step(self, theta: NDArray[np.floating], grad: NDArray[np.floating]) -> None:
         """Change theta in place; grad has its shape and is only read."""
-        _check_adam_step(theta, grad, self.m)
+        check_step("Adam", theta, grad, self.m)
         if self.m is None:
             self.m, self.v = np.zeros(theta.size, theta.dtype), np.zeros(theta.size, theta.dtype)
         self.t += 1
@@ -93,19 +95,3 @@ class Adam:
             np.divide(m, s, out=s)
             s *= rate
             p -= s
-
-
-def _check_adam_step(theta: Any, grad: Any, state: Any) -> None:
-    if theta is None or theta.size == 0:
-        raise ValueError("Adam: theta holds no parameters: call init first, or all is frozen")
-    if not theta.flags.writeable:
-        raise ValueError("Adam: theta is read-only: its layer is frozen")
-    if not theta.flags.c_contiguous or theta.dtype.kind != "f":
-        raise ValueError("Adam: theta must be a C-contiguous array of floats: pass the network's")
-    if np.shape(grad) != theta.shape:
-        raise ValueError(f"Adam: grad must have the shape {theta.shape}, got {np.shape(grad)}")
-    if state is not None and state.size != theta.size:
-        raise ValueError(
-            f"Adam: theta has {theta.size} numbers, earlier steps had {state.size}: "
-            "make a new optimiser after freezing or adding layers"
-        )

@@ -78,10 +78,7 @@ class Add(Module):
     def forward(self, *x: Any, training: bool = False, rng: Any = None) -> tuple[Any, AddCache]:
         """Sum of the inputs, and the cache."""
         x = tuple(self.accept(a, ("...",)) for a in x)
-        try:
-            return add(*x)
-        except ValueError as fault:
-            raise self.error(str(fault)) from None
+        return self.call(add, *x)
 
     def backward(self, dy: Any, cache: Any, need_dx: bool = True) -> Any:
         """Return (dx_1, ..., dx_n), or dx where there is one input."""

@@ -270,7 +270,8 @@ class DotProductAttention(Module):
         value = key if value is None else self.accept(value, ("...", key.shape[-2], "e"), query)
         if training and self.dropout > 0 and rng is None:
             raise self.error("training with dropout needs a generator: forward(..., rng=rng)")
-        y, cache = dot_product_attention(
+        y, cache = self.call(
+            dot_product_attention,
             query,
             key,
             value,

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .module import Module
-from .padding import WindowGrid, window_grid
+from .padding import WindowGrid, pooling_grid
 
 __all__ = ["AvgPool2D", "avg_pool2d", "avg_pool2d_grad"]
 
@@ -77,16 +77,7 @@ def avg_pool2d(
     array([[ 2.5,  4.5],
            [10.5, 12.5]])
     """
-    if x.ndim != 4:
-        raise ValueError(f"x must have shape (N, H, W, C), got {x.shape}")
-    grid = window_grid(
-        x.shape[1:3], kernel_size, kernel_size if stride is None else stride, padding, 1
-    )
-    for name, k, pads in zip(("vertical", "horizontal"), grid.kernel, grid.pads, strict=True):
-        if max(pads) >= k:
-            raise ValueError(
-                f"{name} padding must be smaller than the window of {k}, got {pads[0]} + {pads[1]}"
-            )
+    grid = pooling_grid(x.shape, kernel_size, stride, padding)
     share: Any = 1 / (grid.kernel[0] * grid.kernel[1])
     if not count_padding:
         ones = np.ones((1, *grid.size, 1), x.dtype)
@@ -141,16 +132,14 @@ class AvgPool2D(Module):
     ) -> tuple[Any, AvgPool2DCache]:
         """Output (N, OH, OW, C) for x (N, H, W, C), and the cache."""
         x = self.accept(x, ("N", "H", "W", "C"))
-        try:
-            return avg_pool2d(
-                x,
-                self.kernel_size,
-                stride=self.stride,
-                padding=self.padding,
-                count_padding=self.count_padding,
-            )
-        except ValueError as fault:
-            raise self.error(str(fault)) from None
+        return self.call(
+            avg_pool2d,
+            x,
+            self.kernel_size,
+            stride=self.stride,
+            padding=self.padding,
+            count_padding=self.count_padding,
+        )
 
     def backward(self, dy: Any, cache: Any, need_dx: bool = True) -> Any:
         """Return dx."""

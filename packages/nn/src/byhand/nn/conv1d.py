@@ -138,12 +138,12 @@ class Conv1D(Module):
         dilation: int = 1,
     ) -> None:
         """Store the options; W and b come with init."""
-        self.channels, self.kernel_size = channels, kernel_size
+        self.channels, self.kernel_size = self.count("channels", channels), kernel_size
         self.stride, self.padding, self.dilation = stride, padding, dilation
 
     def build(self, rng: np.random.Generator, dtype: Any, x: Any) -> None:
         """Glorot weights, zero bias."""
-        (k,) = as_sizes(self.kernel_size, "kernel_size", 1)
+        (k,) = self.call(as_sizes, self.kernel_size, "kernel_size", 1)
         self.W = glorot_uniform(rng, (k, np.shape(x)[-1], self.channels), dtype)
         self.b = np.zeros(self.channels, dtype)
 
@@ -154,17 +154,15 @@ class Conv1D(Module):
         if self.W is None:
             self.build_now(x)
         x = self.accept(x, ("N", "T", self.W.shape[1]), self.W)
-        try:
-            return conv1d(
-                x,
-                self.W,
-                self.b,
-                stride=self.stride,
-                padding=self.padding,
-                dilation=self.dilation,
-            )
-        except ValueError as fault:
-            raise self.error(str(fault)) from None
+        return self.call(
+            conv1d,
+            x,
+            self.W,
+            self.b,
+            stride=self.stride,
+            padding=self.padding,
+            dilation=self.dilation,
+        )
 
     def backward(self, dy: Any, cache: Any, need_dx: bool = True) -> Any:
         """Add dW and db to grads; return dx."""

@@ -137,12 +137,12 @@ class Conv2D(Module):
         dilation: Any = 1,
     ) -> None:
         """Store the options; W and b come with init."""
-        self.channels, self.kernel_size = channels, kernel_size
+        self.channels, self.kernel_size = self.count("channels", channels), kernel_size
         self.stride, self.padding, self.dilation = stride, padding, dilation
 
     def build(self, rng: np.random.Generator, dtype: Any, x: Any) -> None:
         """Glorot weights, zero bias."""
-        kernel = as_sizes(self.kernel_size, "kernel_size", 2)
+        kernel = self.call(as_sizes, self.kernel_size, "kernel_size", 2)
         self.W = glorot_uniform(rng, (*kernel, np.shape(x)[-1], self.channels), dtype)
         self.b = np.zeros(self.channels, dtype)
 
@@ -154,10 +154,7 @@ class Conv2D(Module):
             self.build_now(x)
         x = self.accept(x, ("N", "H", "W", self.W.shape[2]), self.W)
         options = {"stride": self.stride, "padding": self.padding, "dilation": self.dilation}
-        try:
-            return conv2d(x, self.W, self.b, **options)
-        except ValueError as fault:
-            raise self.error(str(fault)) from None
+        return self.call(conv2d, x, self.W, self.b, **options)
 
     def backward(self, dy: Any, cache: Any, need_dx: bool = True) -> Any:
         """Add dW and db to grads; return dx."""

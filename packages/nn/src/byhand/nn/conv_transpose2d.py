@@ -130,12 +130,12 @@ class ConvTranspose2D(Module):
 
     def __init__(self, channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0) -> None:
         """Store the options; W and b come with init."""
-        self.channels, self.kernel_size = channels, kernel_size
+        self.channels, self.kernel_size = self.count("channels", channels), kernel_size
         self.stride, self.padding = stride, padding
 
     def build(self, rng: np.random.Generator, dtype: Any, x: Any) -> None:
         """Glorot weights, zero bias."""
-        kernel = as_sizes(self.kernel_size, "kernel_size", 2)
+        kernel = self.call(as_sizes, self.kernel_size, "kernel_size", 2)
         self.W = glorot_uniform(rng, (*kernel, np.shape(x)[-1], self.channels), dtype)
         self.b = np.zeros(self.channels, dtype)
 
@@ -146,10 +146,9 @@ class ConvTranspose2D(Module):
         if self.W is None:
             self.build_now(x)
         x = self.accept(x, ("N", "H", "W", self.W.shape[2]), self.W)
-        try:
-            return conv_transpose2d(x, self.W, self.b, stride=self.stride, padding=self.padding)
-        except ValueError as fault:
-            raise self.error(str(fault)) from None
+        return self.call(
+            conv_transpose2d, x, self.W, self.b, stride=self.stride, padding=self.padding
+        )
 
     def backward(self, dy: Any, cache: Any, need_dx: bool = True) -> Any:
         """Add dW and db to grads; return dx."""

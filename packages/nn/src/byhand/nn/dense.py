@@ -104,7 +104,7 @@ class Dense(Module):
 
     def __init__(self, units: int) -> None:
         """Store the width; W and b come with init."""
-        self.units = units
+        self.units = self.count("units", units)
 
     def build(self, rng: np.random.Generator, dtype: Any, x: Any) -> None:
         """Glorot weights, zero bias."""

@@ -141,7 +141,7 @@ class Embedding(Module):
     Raises
     ------
     ValueError
-        If padding_idx is not in [0, num_embeddings).
+        If a size is below 1, or padding_idx is not in [0, num_embeddings).
 
     Examples
     --------
@@ -158,11 +158,12 @@ class Embedding(Module):
         self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None
     ) -> None:
         """Store and check the sizes; W comes with init."""
+        self.num_embeddings = self.count("num_embeddings", num_embeddings)
+        self.embedding_dim = self.count("embedding_dim", embedding_dim)
         if padding_idx is not None and not 0 <= padding_idx < num_embeddings:
             raise ValueError(
                 f"Embedding: padding_idx must be in [0, {num_embeddings}), got {padding_idx}"
             )
-        self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
         self.padding_idx = padding_idx
 
     def build(self, rng: np.random.Generator, dtype: Any, x: Any) -> None:
@@ -177,7 +178,7 @@ class Embedding(Module):
         """Rows (..., embedding_dim) for ids (...), and the cache."""
         if self.W is None:
             self.build_now(ids)
-        return embedding(ids, self.W, self.padding_idx)
+        return self.call(embedding, ids, self.W, self.padding_idx)
 
     def backward(self, dy: Any, cache: Any, need_dx: bool = True) -> None:
         """Add to the gradient of the rows that were looked up, and touch no other."""

@@ -78,10 +78,7 @@ class Flatten(Module):
     ) -> tuple[Any, FlattenCache]:
         """Output (N, D), and the cache."""
         x = self.accept(x, ("...",))
-        try:
-            return flatten(x)
-        except ValueError as fault:
-            raise self.error(str(fault)) from None
+        return self.call(flatten, x)
 
     def backward(self, dy: Any, cache: Any, need_dx: bool = True) -> Any:
         """Return dx."""

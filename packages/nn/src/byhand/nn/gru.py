@@ -246,7 +246,7 @@ class GRU(Module):
 
     def __init__(self, units: int) -> None:
         """Store the width; weights come with init."""
-        self.units = units
+        self.units = self.count("units", units)
 
     def build(self, rng: np.random.Generator, dtype: Any, x: Any, *state: Any) -> None:
         """Glorot input weights, orthogonal recurrent ones for each gate, zero bias."""
@@ -271,7 +271,8 @@ class GRU(Module):
         start = np.zeros((len(x), self.units), x.dtype)
         if h0 is not None:
             start = self.accept(h0, (len(x), self.units), self.Wx)
-        (y, h), cache = gru(x, start, self.Wx, self.Wh, self.b, self.bq, lengths=lengths)
+        weights = self.Wx, self.Wh, self.b, self.bq
+        (y, h), cache = self.call(gru, x, start, *weights, lengths=lengths)
         return (y if h0 is None else (y, h)), cache
 
     def backward(self, dout: Any, cache: Any, need_dx: bool = True) -> Any:

@@ -4,8 +4,8 @@
 Source:  Ba, Kiros & Hinton (2016), eq. 3-4.
 Differs: any trailing axes (time, height, width, features). eps stands inside the root, as in every
          framework; the paper has none.
-Cost:    about 12 passes over x, forward and backward together, in blocks that stay in cache; x is
-         kept, not copied.
+Cost:    12 elementwise passes and 6 products over x, forward and backward together, in blocks that
+         stay in cache; x is kept, not copied.
 Checked: central differences against a random cotangent; PyTorch to 1e-10 in float64.
 """
 # R examples (any leading axes), D numbers in each (trailing axes)
@@ -25,7 +25,7 @@ from .module import Module
 
 __all__ = ["LayerNorm", "layer_norm", "layer_norm_grad"]
 
-_NORM_BLOCK = 1 << 15  # numbers: the arrays of a block fit the second-level cache
+_NORM_BLOCK = 1 << 16  # numbers: the arrays of a block fit the second-level cache
 
 
 class LayerNormCache(NamedTuple):
@@ -83,16 +83,17 @@ def layer_norm(
     rows = x.reshape(math.prod(x.shape[: x.ndim - gain.ndim]), D)
     y = np.empty(rows.shape, np.result_type(x, gain))
     mean, r = np.empty((2, len(rows), 1), y.dtype)
-    a, b, ones = gain.ravel(), shift.ravel(), np.full(D, 1 / max(D, 1), y.dtype)
+    share = np.full(D, 1 / max(D, 1), y.dtype)
+    a, b = (_rows_of(v, *rows.shape) for v in (gain, shift))
     for here in _row_blocks(*rows.shape):
         n = y[here]
         # products with a vector and vecdot: a third of the time of mean and square
-        mean[here, 0] = np.dot(rows[here], ones)
+        mean[here, 0] = np.dot(rows[here], share)
         np.subtract(rows[here], mean[here], out=n)
         r[here, 0] = 1 / np.sqrt(np.vecdot(n, n) / max(D, 1) + eps)
         n *= r[here]
-        n *= a
-        n += b
+        n *= a[: len(n)]
+        n += b[: len(n)]
     return y.reshape(x.shape), LayerNormCache(x, mean, r, gain)
 
 
@@ -104,18 +105,21 @@ def layer_norm_grad(
     D = gain.size
     rows, g = x.reshape(len(mean), D), dy.reshape(len(mean), D)
     dx = np.empty(g.shape, g.dtype)
-    dgain, dshift, a = np.zeros(D, g.dtype), np.zeros(D, g.dtype), gain.ravel()
+    dgain, dshift, vector = np.zeros(D, g.dtype), np.zeros(D, g.dtype), gain.ravel()
+    a = _rows_of(gain, *g.shape)
+    ones, scratch = np.ones(len(g), g.dtype), np.empty((min(len(g), _block_rows(D)), D), g.dtype)
     for here in _row_blocks(*g.shape):
         g_here, r_here, dx_here = g[here], r[here], dx[here]
-        centred = rows[here] - mean[here]
+        k = len(g_here)
+        centred = np.subtract(rows[here], mean[here], out=scratch[:k])
         np.multiply(g_here, centred, out=dx_here)  # dx is scratch until the end
         dgain += np.dot(r_here[:, 0], dx_here)
-        dshift += np.dot(np.ones(len(g_here), g.dtype), g_here)
-        by_variance = r_here[:, 0] ** 3 * np.dot(dx_here, a) / max(D, 1)
-        by_mean = r_here[:, 0] * np.dot(g_here, a) / max(D, 1)
+        dshift += np.dot(ones[:k], g_here)
+        by_variance = r_here[:, 0] ** 3 * np.dot(dx_here, vector) / max(D, 1)
+        by_mean = r_here[:, 0] * np.dot(g_here, vector) / max(D, 1)
         centred *= by_variance[:, None]
         centred += by_mean[:, None]
-        np.multiply(g_here, a, out=dx_here)
+        np.multiply(g_here, a[:k], out=dx_here)
         dx_here *= r_here
         dx_here -= centred
     return dx.reshape(x.shape), dgain.reshape(gain.shape), dshift.reshape(gain.shape)
@@ -145,9 +149,9 @@ class LayerNorm(Module):
 
     def __init__(self, axes: int = 1, eps: float = 1e-5) -> None:
         """Store the options; gain and shift come with init."""
-        if axes < 1:
-            raise ValueError(f"LayerNorm: axes must be at least 1, got {axes}")
-        self.axes, self.eps = axes, eps
+        if not eps >= 0:
+            raise self.error(f"eps must be at least 0, got {eps}")
+        self.axes, self.eps = self.count("axes", axes), eps
 
     def build(self, rng: np.random.Generator, dtype: Any, x: Any) -> None:
         """Gain one, shift zero."""
@@ -172,7 +176,16 @@ class LayerNorm(Module):
         return dx
 
 
+def _block_rows(width: int) -> int:
+    return max(1, _NORM_BLOCK // max(width, 1))
+
+
 def _row_blocks(rows: int, width: int) -> Iterator[slice]:
-    step = max(1, _NORM_BLOCK // max(width, 1))
-    for start in range(0, rows, step):
-        yield slice(start, start + step)
+    for start in range(0, rows, _block_rows(width)):
+        yield slice(start, start + _block_rows(width))
+
+
+def _rows_of(v: NDArray[np.floating], rows: int, width: int) -> NDArray[np.floating]:
+    """Repeat a vector for all rows of a block: NumPy copies a broadcast operand at every use."""
+    step = _block_rows(width)
+    return np.tile(v.ravel(), (step, 1)) if rows > step else v.reshape(1, width)

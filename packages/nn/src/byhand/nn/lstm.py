@@ -253,7 +253,7 @@ class LSTM(Module):
 
     def __init__(self, units: int, forget_bias: float = 1.0) -> None:
         """Store the settings; weights come with init."""
-        self.units, self.forget_bias = units, forget_bias
+        self.units, self.forget_bias = self.count("units", units), forget_bias
 
     def build(self, rng: np.random.Generator, dtype: Any, x: Any, *state: Any) -> None:
         """Glorot input weights, orthogonal recurrent ones for each gate; bias of f alone not 0."""
@@ -282,7 +282,7 @@ class LSTM(Module):
         h = c = np.zeros((len(x), self.units), x.dtype)
         if h0 is not None:
             h, c = (self.accept(s, (len(x), self.units), self.Wx) for s in (h0, c0))
-        out, cache = lstm(x, h, c, self.Wx, self.Wh, self.b, lengths=lengths)
+        out, cache = self.call(lstm, x, h, c, self.Wx, self.Wh, self.b, lengths=lengths)
         return (out[0] if h0 is None else out), cache
 
     def backward(self, dout: Any, cache: Any, need_dx: bool = True) -> Any:

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .module import Module
-from .padding import WindowGrid, window_grid
+from .padding import WindowGrid, pooling_grid
 
 __all__ = ["MaxPool2D", "max_pool2d", "max_pool2d_grad"]
 
@@ -72,16 +72,7 @@ def max_pool2d(
     array([[ 5.,  7.],
            [13., 15.]])
     """
-    if x.ndim != 4:
-        raise ValueError(f"x must have shape (N, H, W, C), got {x.shape}")
-    grid = window_grid(
-        x.shape[1:3], kernel_size, kernel_size if stride is None else stride, padding, 1
-    )
-    for name, k, pads in zip(("vertical", "horizontal"), grid.kernel, grid.pads, strict=True):
-        if max(pads) >= k:
-            raise ValueError(
-                f"{name} padding must be smaller than the window of {k}, got {pads[0]} + {pads[1]}"
-            )
+    grid = pooling_grid(x.shape, kernel_size, stride, padding)
     (N, H, W, C), (kh, kw), (OH, OW) = x.shape, grid.kernel, grid.steps
     columns, rows = np.empty((kw - 1, N, H, OW, C), bool), np.empty((kh - 1, N, OH, OW, C), bool)
     y = np.empty((N, OH, OW, C), x.dtype)
@@ -132,10 +123,7 @@ class MaxPool2D(Module):
     ) -> tuple[Any, MaxPool2DCache]:
         """Output (N, OH, OW, C) for x (N, H, W, C), and the cache."""
         x = self.accept(x, ("N", "H", "W", "C"))
-        try:
-            return max_pool2d(x, self.kernel_size, stride=self.stride, padding=self.padding)
-        except ValueError as fault:
-            raise self.error(str(fault)) from None
+        return self.call(max_pool2d, x, self.kernel_size, stride=self.stride, padding=self.padding)
 
     def backward(self, dy: Any, cache: Any, need_dx: bool = True) -> Any:
         """Return dx."""

@@ -13,11 +13,13 @@ Checked: siamese and tied use against central differences; copies and pickles; f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 __all__ = ["Module", "Network"]
+
+_Result = TypeVar("_Result")
 
 
 class Module:
@@ -93,10 +95,24 @@ class Module:
         """Leave gradients out of copies and pickles."""
         return {**vars(self), "grads": None}
 
-    def error(self, message: str) -> ValueError:
-        """ValueError that names the layer and its path."""
+    def error(self, message: str, kind: type[Exception] = ValueError) -> Exception:
+        """Error that names the layer and its path."""
         name = f"{type(self).__name__} {self.name}".strip()
-        return ValueError(f"{name}: {message}")
+        return kind(f"{name}: {message}")
+
+    def call(self, function: Callable[..., _Result], *args: Any, **options: Any) -> _Result:
+        """Call a function of arrays; what it finds wrong is told with the name of the layer."""
+        try:
+            return function(*args, **options)
+        except (TypeError, ValueError) as fault:
+            kind = TypeError if isinstance(fault, TypeError) else ValueError
+            raise self.error(str(fault), kind) from None
+
+    def count(self, name: str, value: Any) -> int:
+        """Return an option that must be an int >= 1."""
+        if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
+            raise self.error(f"{name} must be an int >= 1, got {value!r}")
+        return int(value)
 
     def accept(self, x: Any, shape: tuple[int | str, ...], like: Any = None) -> Any:
         """Return x as an array of floats, if its axes fit `shape` (a str fits any size).

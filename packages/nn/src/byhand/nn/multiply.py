@@ -89,10 +89,7 @@ class Multiply(Module):
     ) -> tuple[Any, MultiplyCache]:
         """Product of the inputs, and the cache."""
         x = tuple(self.accept(a, ("...",)) for a in x)
-        try:
-            return multiply(*x)
-        except ValueError as fault:
-            raise self.error(str(fault)) from None
+        return self.call(multiply, *x)
 
     def backward(self, dy: Any, cache: Any, need_dx: bool = True) -> Any:
         """Return (dx_1, ..., dx_n), or dx where there is one input."""

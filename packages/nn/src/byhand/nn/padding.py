@@ -151,6 +151,20 @@ def _counted_grid(
     return WindowGrid(size, kernel, stride, dilation, pads, tuple(steps))
 
 
+def pooling_grid(shape: tuple[int, ...], kernel_size: Any, stride: Any, padding: Any) -> WindowGrid:
+    """Positions of a window on images of that shape; no window may lie in the padding alone."""
+    if len(shape) != 4:
+        raise ValueError(f"x must have shape (N, H, W, C), got {shape}")
+    stride = kernel_size if stride is None else stride
+    grid = window_grid(shape[1:3], kernel_size, stride, padding, 1)
+    for name, k, pads in zip(("vertical", "horizontal"), grid.kernel, grid.pads, strict=True):
+        if max(pads) >= k:
+            raise ValueError(
+                f"{name} padding must be smaller than the window of {k}, got {pads[0]} + {pads[1]}"
+            )
+    return grid
+
+
 def as_sizes(value: Any, name: str, axes: int) -> tuple[int, ...]:
     """Return one positive int for each axis, from an int or a sequence."""
     sizes = _per_axis(value, axes)

@@ -267,7 +267,7 @@ class RBM(Module):
     Raises
     ------
     ValueError
-        If n_steps is below 1.
+        If units or n_steps is below 1.
 
     Examples
     --------
@@ -296,8 +296,8 @@ class RBM(Module):
     def __init__(self, units: int, n_steps: int = 1) -> None:
         """Store and check the settings; weights come with init."""
         if n_steps < 1:
-            raise ValueError(f"RBM: n_steps must be at least 1, got {n_steps}")
-        self.units, self.n_steps = units, n_steps
+            raise self.error(f"n_steps must be at least 1, got {n_steps}")
+        self.units, self.n_steps = self.count("units", units), n_steps
 
     def build(self, rng: np.random.Generator, dtype: Any, x: Any) -> None:
         """Small normal weights (Hinton's practical guide, 2010, section 8), zero biases."""
@@ -320,8 +320,9 @@ class RBM(Module):
     def contrastive_divergence(self, v: Any, *, chain: Any = None, rng: Any) -> Any:
         """Add the estimated gradient of the mean of -log p(v) to grads; return the chain."""
         v = self._visible(v)
-        grads, chain = contrastive_divergence(
-            v, self.W, self.a, self.b, self.n_steps, chain=chain, rng=rng
+        weights = self.W, self.a, self.b
+        grads, chain = self.call(
+            contrastive_divergence, v, *weights, self.n_steps, chain=chain, rng=rng
         )
         self.accumulate(*grads)
         return chain

@@ -96,10 +96,7 @@ class Reshape(Module):
     ) -> tuple[Any, ReshapeCache]:
         """Output (N, *shape), and the cache."""
         x = self.accept(x, ("...",))
-        try:
-            return reshape(x, self.shape)
-        except ValueError as fault:
-            raise self.error(str(fault)) from None
+        return self.call(reshape, x, self.shape)
 
     def backward(self, dy: Any, cache: Any, need_dx: bool = True) -> Any:
         """Return dx."""

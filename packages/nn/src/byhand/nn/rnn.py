@@ -193,7 +193,7 @@ class RNN(Module):
 
     def __init__(self, units: int, nonlinearity: str = "tanh") -> None:
         """Store the settings; weights come with init."""
-        self.units, self.nonlinearity = units, nonlinearity
+        self.units, self.nonlinearity = self.count("units", units), nonlinearity
 
     def build(self, rng: np.random.Generator, dtype: Any, x: Any, *state: Any) -> None:
         """Glorot input weights, orthogonal recurrent ones, zero bias."""
@@ -217,9 +217,8 @@ class RNN(Module):
         start = np.zeros((len(x), self.units), x.dtype)
         if h0 is not None:
             start = self.accept(h0, (len(x), self.units), self.Wx)
-        (y, h), cache = rnn(
-            x, start, self.Wx, self.Wh, self.b, lengths=lengths, nonlinearity=self.nonlinearity
-        )
+        options = {"lengths": lengths, "nonlinearity": self.nonlinearity}
+        (y, h), cache = self.call(rnn, x, start, self.Wx, self.Wh, self.b, **options)
         return (y if h0 is None else (y, h)), cache
 
     def backward(self, dout: Any, cache: Any, need_dx: bool = True) -> Any:

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._step import check_step
+
 __all__ = ["SGD"]
 
 _SGD_BLOCK = 16384  # numbers: the arrays of a block fit the second-level cache
@@ -63,7 +65,7 @@ class SGD:
 
     def step(self, theta: NDArray[np.floating], grad: NDArray[np.floating]) -> None:
         """Change theta in place; grad has its shape and is only read."""
-        _check_sgd_step(theta, grad, self.v)
+        check_step("SGD", theta, grad, self.v)
         if self.v is None and self.momentum:
             self.v = np.zeros(theta.size, theta.dtype)
         flat, g = theta.reshape(-1), grad.reshape(-1)
@@ -84,19 +86,3 @@ class SGD:
                     direction = v
             np.multiply(direction, self.lr, out=s)
             p -= s
-
-
-def _check_sgd_step(theta: Any, grad: Any, state: Any) -> None:
-    if theta is None or theta.size == 0:
-        raise ValueError("SGD: theta holds no parameters: call init first, or all is frozen")
-    if not theta.flags.writeable:
-        raise ValueError("SGD: theta is read-only: its layer is frozen")
-    if not theta.flags.c_contiguous or theta.dtype.kind != "f":
-        raise ValueError("SGD: theta must be a C-contiguous array of floats: pass the network's")
-    if np.shape(grad) != theta.shape:
-        raise ValueError(f"SGD: grad must have the shape {theta.shape}, got {np.shape(grad)}")
-    if state is not None and state.size != theta.size:
-        raise ValueError(
-            f"SGD: theta has {theta.size} numbers, earlier steps had {state.size}: "
-            "make a new optimiser after freezing or adding layers"
-        )

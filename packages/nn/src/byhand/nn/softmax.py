@@ -2,7 +2,9 @@
 """Softmax: exponentials normalised to sum to 1.
 
 Source:  Bridle (1990).
-Differs: the largest entry is subtracted first, so nothing overflows; -inf gives an exact 0.
+Differs: the largest entry is subtracted first, so nothing overflows; -inf gives an exact 0. A
+         layer's function: with a cache for its gradient, along one axis, where
+         `byhand.utils.special.softmax` gives the probabilities alone, over any axes.
 Cost:    five passes; the output is kept.
 Checked: softmax(-1, 0, 1) to 1e-8; central differences; PyTorch to 1e-10 in float64.
 """

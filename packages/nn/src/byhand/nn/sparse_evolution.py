@@ -252,7 +252,7 @@ class SparseEvolution(Module):
             raise ValueError(f"SparseEvolution: epsilon must be > 0, got {epsilon}")
         if not 0 <= zeta <= 1:
             raise ValueError(f"SparseEvolution: zeta must be in [0, 1], got {zeta}")
-        self.units, self.epsilon, self.zeta = units, epsilon, zeta
+        self.units, self.epsilon, self.zeta = self.count("units", units), epsilon, zeta
 
     def build(self, rng: np.random.Generator, dtype: Any, x: Any) -> None:
         """Random links; uniform weights as Glorot's for the mean number of links of a unit."""
