@@ -19,12 +19,11 @@ Checked: `viterbi` on random, sticky, left-right and periodic chains; hmmlearn.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .lane_transfer import lane_positions, running_products
 from .lanes import Lanes, Segment, blocks, sums_by_sequence
 
 __all__ = ["WIDEST", "LanePaths", "Words", "lane_viterbi", "quantised", "row_mask"]
@@ -40,6 +39,7 @@ IMPOSSIBLE = -16384.0  # nats; log 0
 VITERBI_GROUP = 8  # steps after which scores are brought back near 0: 8 * 17408 nats fit the range
 CELLS = 65536  # ways that a step compares at a time: 512 kB
 GUESS = 48  # steps of a lane that its neighbour begins from
+Number = TypeVar("Number", bound=np.number[Any])
 VITERBI_FEW = 12  # states whose starts are all tried in each lane, where survivors do not merge
 
 
@@ -253,3 +253,30 @@ def _trace(
             np.add(row, lane, out=row)
             row = np.bitwise_and(pointers[t].ravel().take(row), mask).astype(np.int64)
     return row
+
+
+def running_products(
+    M: NDArray[Number],
+    position: Ints,
+    combine: Callable[[NDArray[Number], NDArray[Number]], NDArray[Number]],
+) -> NDArray[Number]:
+    """Products of each element with all before it in its run: (C, ...), in log2 C rounds.
+
+    `position` (C,) counts from 0 in each run; ``combine(P, Q)`` multiplies P by what follows, Q.
+    """
+    P, reach, longest = M.copy(), 1, int(position.max())
+    one_run = longest == len(M) - 1  # slices then do, at half the time
+    while reach <= longest:
+        if one_run:
+            P[reach:] = combine(P[:-reach], P[reach:])  # the right side is new memory
+        else:
+            at = np.flatnonzero(position >= reach)
+            P[at] = combine(P[at - reach], P[at])
+        reach *= 2
+    return P
+
+
+def lane_positions(lanes: Lanes) -> Ints:
+    """Count the lanes before each in its sequence, in the order of the rows."""
+    counts = np.diff(np.r_[lanes.first_of_sequence, lanes.n_lanes])
+    return np.arange(lanes.n_lanes) - np.repeat(lanes.first_of_sequence, counts)
