@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import byhand.hmm.best_paths
 import byhand.hmm.lane_posterior
+import byhand.hmm.lane_viterbi
 from byhand.hmm import forward, forward_backward, viterbi
 from byhand.hmm.best_paths import best_paths
 from byhand.hmm.categorical import CategoricalEmission
@@ -25,6 +27,7 @@ from byhand.hmm.e_step import (
 )
 from byhand.hmm.gaussian_emission import GaussianEmission
 from byhand.hmm.lane_passes import forward_pass
+from byhand.hmm.lane_policy import best_entries
 from byhand.hmm.lane_viterbi import quantised
 from byhand.hmm.lanes import lane_sums, lay_lanes, sums_by_sequence
 
@@ -125,7 +128,7 @@ def test_lanes_find_the_paths_without_the_plain_recursion(case: Any, monkeypatch
     best_paths(model, data)
 
 
-def test_many_states_that_do_not_settle_are_decoded_uncut(random_model: Any) -> None:
+def test_many_states_that_do_not_merge_are_decoded_in_lanes(random_model: Any) -> None:
     K = 14
     pi, A, _ = random_model(K, 6, 0, "sticky")
     B = np.full((K, 6), 1 / 6) + 1e-3 * np.random.default_rng(0).normal(size=(K, 6))
@@ -185,6 +188,75 @@ def test_a_chain_that_never_forgets_takes_three_passes_not_hundreds(
     assert data.lanes.n_lanes > 50
     log_likelihoods(model, data)
     assert len(passes) <= 4
+
+
+@pytest.mark.parametrize("K", [2, 8, 11])
+@pytest.mark.parametrize("stay", [0.9, 0.99, 0.999])
+def test_survivors_that_do_not_merge_take_a_few_passes_and_no_plain_recursion(
+    K: int, stay: float, monkeypatch: Any
+) -> None:
+    passes: list[int] = []
+    whole = byhand.hmm.lane_viterbi._pass
+
+    def counted(*args: Any, **options: Any) -> Any:
+        passes.append(1)
+        return whole(*args, **options)
+
+    def refuse(*args: Any) -> Any:
+        raise AssertionError("the certificate failed")
+
+    monkeypatch.setattr(byhand.hmm.lane_viterbi, "_pass", counted)
+    rng = np.random.default_rng(K)
+    A = np.full((K, K), (1 - stay) / (K - 1))
+    np.fill_diagonal(A, stay)
+    B = rng.dirichlet(np.full(6, 100.0), K)
+    x = rng.integers(0, 6, 6000)
+    model = Model(np.full(K, 1 / K), A, CategoricalEmission(B))
+    data = lay_out(x[:, None].astype(float), np.array([5000, 1000]), None, model.emission, K * K)
+    assert len(data.lanes.cut) > 10
+    paths = [
+        viterbi(np.log(model.startprob), np.log(A), np.log(B)[:, part].T)
+        for part in (x[:5000], x[5000:])
+    ]
+    monkeypatch.setattr(byhand.hmm.best_paths, "viterbi", refuse)
+    score, states = best_paths(model, data)
+    assert_allclose(score, [path.log_probability for path in paths], rtol=1e-12)
+    for s, path in enumerate(paths):
+        assert_array_equal(states[data.lanes.columns(s)], path.states)
+    assert len(passes) <= 8
+
+
+def test_sequences_that_rounds_do_not_settle_are_left_to_the_plain_recursion(
+    random_model: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(byhand.hmm.lane_viterbi, "ROUNDS", 1)
+    pi, A, _ = random_model(3, 6, 0, "sticky")
+    B = np.random.default_rng(3).dirichlet(np.full(6, 300.0), 3)
+    x = np.random.default_rng(4).integers(0, 6, 3000)
+    model = Model(pi, A, CategoricalEmission(B))
+    data = lay_out(x[:, None].astype(float), np.array([2500, 500]), None, model.emission, 9)
+    score, states = best_paths(model, data)
+    for s, part in enumerate((slice(0, 2500), slice(2500, 3000))):
+        path = viterbi(np.log(pi), np.log(A), np.log(B)[:, x[part]].T)
+        assert_allclose(score[s], path.log_probability, rtol=1e-12)
+        assert_array_equal(states[data.lanes.columns(s)], path.states)
+
+
+def test_entries_by_ways_are_the_best_of_all_ways_up_to_a_lane() -> None:
+    rng = np.random.default_rng(0)
+    lanes = lay_lanes(np.array([160, 40]), 4)
+    C, K = lanes.n_lanes, 3
+    ways, A = -rng.integers(0, 50, (C, K, K)), -rng.integers(0, 50, (K, K))
+    pi = np.array([-1, -2, -3])
+    entry = best_entries(lanes, ways, pi, A)
+    for first, past in zip(lanes.first_of_sequence, [*lanes.first_of_sequence[1:], C], strict=True):
+        of_sequence = lanes.by_sequence[first:past]
+        expected = pi
+        for before, c in itertools.pairwise(of_sequence):
+            end = [max(expected[i] + ways[before, i, j] for i in range(K)) for j in range(K)]
+            expected = np.array([max(end[i] + A[i, j] for i in range(K)) for j in range(K)])
+            assert_array_equal(entry[:, c], expected - expected.max())
+        assert_array_equal(entry[:, of_sequence[0]], pi)
 
 
 def left_right_with_outliers() -> Any:
@@ -249,9 +321,9 @@ def test_a_million_steps_of_probability_one_half() -> None:
 
 def test_rounding_to_fixed_point_is_finer_than_2_to_the_minus_40() -> None:
     log_p = np.log(np.random.default_rng(0).random(1000))
-    words = quantised(log_p, 8) >> 3
+    words = quantised(log_p, 8) >> 6  # three bits for a state, three for where its path began
     assert_allclose(np.ldexp(words.astype(float), -40), log_p, rtol=0, atol=2.0**-41 * 1.001)
-    assert (quantised(np.array([-2000.0, -np.inf]), 8) >> 43).tolist() == [-1024, -16384]
+    assert (quantised(np.array([-2000.0, -np.inf]), 8) >> 46).tolist() == [-1024, -16384]
 
 
 def test_scores_that_are_cut_off_alike_are_told_apart_by_the_certificate() -> None:
