@@ -27,7 +27,7 @@ from byhand.hmm.e_step import (
 )
 from byhand.hmm.gaussian_emission import GaussianEmission
 from byhand.hmm.lane_passes import forward_pass
-from byhand.hmm.lane_policy import best_entries
+from byhand.hmm.lane_policy import best_entries, ways_that_stay
 from byhand.hmm.lane_viterbi import quantised
 from byhand.hmm.lanes import lane_sums, lay_lanes, sums_by_sequence
 
@@ -170,8 +170,9 @@ def test_models_together_equal_models_alone(random_model: Any) -> None:
         assert_allclose(together.emission, alone.emission, rtol=1e-9, atol=1e-10)
 
 
+@pytest.mark.parametrize("lengths", [[5000], [2500, 2500]])
 def test_a_chain_that_never_forgets_takes_three_passes_not_hundreds(
-    random_model: Any, monkeypatch: Any
+    lengths: list[int], random_model: Any, monkeypatch: Any
 ) -> None:
     passes: list[int] = []
 
@@ -184,7 +185,7 @@ def test_a_chain_that_never_forgets_takes_three_passes_not_hundreds(
     same = np.full((3, 6), 1 / 6) + np.array([[1e-3], [0], [-1e-3]]) * np.array([1, -1] * 3)
     x = np.random.default_rng(0).integers(0, 6, 5000)[:, None].astype(float)
     model = Model(pi, A, CategoricalEmission(same))
-    data = lay_out(x, np.array([5000]), None, model.emission, 3)
+    data = lay_out(x, np.array(lengths), None, model.emission, 3)
     assert data.lanes.n_lanes > 50
     log_likelihoods(model, data)
     assert len(passes) <= 4
@@ -257,6 +258,64 @@ def test_entries_by_ways_are_the_best_of_all_ways_up_to_a_lane() -> None:
             expected = np.array([max(end[i] + A[i, j] for i in range(K)) for j in range(K)])
             assert_array_equal(entry[:, c], expected - expected.max())
         assert_array_equal(entry[:, of_sequence[0]], pi)
+
+
+def test_ways_that_stay_or_change_once_have_the_scores_of_their_paths(random_model: Any) -> None:
+    K, N = 3, 70
+    pi, A, B = random_model(K, 6, 0, "sticky")
+    x = np.random.default_rng(0).integers(0, 6, N)
+    model = Model(pi, A, CategoricalEmission(B))
+    data = lay_out(x[:, None].astype(float), np.array([N]), None, model.emission, K * K)
+    lanes, bit = data.lanes, 4  # two bits for a state, two for where its path began
+    scores = quantised(np.log(A), K)[::-1, ::-1] >> bit
+    ways = ways_that_stay(lanes, scores, byhand.hmm.best_paths._words(model, data), bit)
+    log_b = np.log(B)[:, x] - np.log(B)[:, x].max(axis=0)
+    begin = 0
+    for c in lanes.by_sequence:
+        b = log_b[:, begin : begin + lanes.length[c]]
+        begin += int(lanes.length[c])
+        for i in range(K):
+            for j in range(K):
+                L = b.shape[1]
+                paths = [[i] * t + [j] * (L - t) for t in ([0] if i == j else range(1, L))]
+                found = np.ldexp(float(ways[c, K - 1 - i, K - 1 - j]), -40)
+                best = max(
+                    sum(b[z, t] for t, z in enumerate(p)) + np.log(A)[p[:-1], p[1:]].sum()
+                    for p in paths
+                )
+                assert found <= best  # never better than it is
+                if L <= 16:  # every step is one to change at
+                    assert_allclose(found, best, atol=1e-6)
+
+
+def test_lanes_that_are_decoded_again_alone_keep_their_paths(monkeypatch: Any) -> None:
+    """Some rounds take a few lanes only: what they find has to get into the path."""
+
+    def refuse(*args: Any) -> Any:
+        raise AssertionError("the certificate failed")
+
+    few: list[int] = []
+    whole = byhand.hmm.lane_viterbi._pass
+
+    def counted(
+        lanes: Any, A: Any, words: Any, entry: Any, which: Any, *args: Any, **o: Any
+    ) -> Any:
+        few.append(isinstance(which, np.ndarray))
+        return whole(lanes, A, words, entry, which, *args, **o)
+
+    monkeypatch.setattr(byhand.hmm.lane_viterbi, "_pass", counted)
+    monkeypatch.setattr(byhand.hmm.best_paths, "viterbi", refuse)
+    K = 6
+    for seed in range(7):
+        rng = np.random.default_rng(seed)
+        A = np.full((K, K), 0.1 / (K - 1))
+        np.fill_diagonal(A, 0.9)
+        B = rng.dirichlet(np.full(6, 3.0), K)
+        x = rng.integers(0, 6, 9000)
+        model = Model(np.full(K, 1 / K), A, CategoricalEmission(B))
+        data = lay_out(x[:, None].astype(float), np.array([9000]), None, model.emission, K * K)
+        best_paths(model, data)
+    assert sum(few) > 3
 
 
 def left_right_with_outliers() -> Any:

@@ -98,6 +98,14 @@ def test_a_state_that_falls_below_the_range_and_comes_back_is_not_lost(power: in
         assert_allclose(found.gamma[0], 1.0)
 
 
+def test_a_state_that_the_filter_has_lost_and_the_future_needs_is_seen_by_beta() -> None:
+    """State 0 falls by 1e-340 and then 0; state 1 falls by 1e-400, once in each half."""
+    pi, A = np.array([0.5, 0.5]), np.eye(2)
+    b = np.ones((2, 128))
+    b[0, [8, 20]], b[1, [40, 100]] = 1e-170, 1e-200
+    assert short_posterior(pi, A, b) is None
+
+
 @pytest.mark.parametrize("N", [900, 5000])
 def test_fit_takes_the_tree_for_short_sequences_alone(N: int, monkeypatch: Any) -> None:
     calls: list[int] = []
