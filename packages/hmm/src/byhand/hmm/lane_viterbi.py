@@ -38,7 +38,9 @@ Which = slice | Ints  # lanes
 WIDEST = 256  # states: a row has to fit a byte
 LOWEST = -1024.0  # nats; no finite logarithm counts less
 IMPOSSIBLE = -16384.0  # nats; log 0
-VITERBI_GROUP = 4  # steps after which scores are brought back near 0: 4 * 32768 nats fit the range
+# Steps after which scores are brought back near 0. The best path loses at most 8 * 2048 nats, and
+# others are at most 32768 behind; where all paths are impossible, numbers may wrap: none is taken
+VITERBI_GROUP = 8
 CELLS = 65536  # ways that a step compares at a time: 512 kB
 GUESS = 48  # steps of a lane that its neighbour begins from
 NEAR = 16  # nats: what is farther behind seldom comes back
