@@ -315,3 +315,19 @@ def test_the_order_of_sequences_makes_no_difference(model: Any) -> None:
     model.set_params(n_iter=15, tol=0)
     means = model.fit(sequences).means_
     assert_allclose(model.fit(sequences[::-1]).means_, means, rtol=1e-8)
+
+
+@pytest.mark.filterwarnings("ignore::byhand.utils.estimator.ConvergenceWarning")
+@pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.parametrize("seed", range(4))
+def test_nine_rows_with_a_constant_feature_are_fitted_with_finite_parameters(
+    kind: str, seed: int
+) -> None:
+    """Covariances that are just positive definite; the data of an early report to hmmlearn."""
+    rows = np.column_stack([np.full(9, 715.0), 585 - 65 * np.arange(9.0), np.zeros((9, 2))])
+    rows[1:, 2] = [1.05, 0.72, -0.46, -6.43, -2.9, 8.46, 4.09, -1.22]
+    rows[1:, 3] = [-60.4, -52.7, -78.1, -56.0, -78.0, -70.3, -64.0, -44.8]
+    model = GaussianHMM(3, covariance_type=kind, random_state=seed).fit(rows)
+    assert np.isfinite(model.history_).all()
+    assert np.isfinite(model.means_).all()
+    assert np.isfinite(model.covars_).all()
