@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from byhand.hmm import GMMHMM, GaussianHMM, PoissonHMM
+from byhand.hmm import GMMHMM, CategoricalHMM, GaussianHMM, PoissonHMM
 from byhand.utils.estimator import ConvergenceWarning
 from byhand.utils.progress import ProgressBar
 
@@ -96,8 +96,42 @@ def test_poisson_priors_count_by_state() -> None:
 
 
 def test_mixtures_never_fall(series: Any) -> None:
-    model = GMMHMM(2, 2, random_state=0, n_iter=40, tol=0).fit(series)
+    model = GMMHMM(2, 2, random_state=1, n_iter=40, tol=0).fit(series)
     assert np.diff(model.history_).min() > -1e-9
+
+
+def test_what_is_not_set_is_drawn_whatever_init_params_says(series: Any) -> None:
+    model = GaussianHMM(2, init_params="m", random_state=0, n_iter=3, tol=0)
+    model.startprob_ = np.array([1.0, 0.0])
+    assert_array_equal(model.fit(series).startprob_, [1, 0])
+    assert model.covars_.shape == (2, 2)
+
+
+def test_parameters_that_were_set_and_are_drawn_anew_raise_a_warning(series: Any) -> None:
+    model = GaussianHMM(2, random_state=0)
+    model.means_ = np.zeros((2, 2))
+    with pytest.warns(UserWarning, match=r"means_ will be overwritten .* leave 'm' out of init"):
+        model.fit(series)
+    model.fit(series)  # what was learned is no loss
+
+
+def test_no_steps_are_refused_and_widths_are_read_off(series: Any) -> None:
+    with pytest.raises(ValueError, match="n_iter must be an integer in"):
+        GaussianHMM(2, n_iter=0).fit(series)
+    model = GaussianHMM(1)
+    model.startprob_, model.transmat_ = np.ones(1), np.ones((1, 1))
+    model.means_, model.covars_ = np.array([[1.0, 2.0, 3.0]]), np.ones((1, 3))
+    assert model.n_features == 3
+    assert model.sample(5, random_state=0)[0].shape == (5, 3)
+
+
+def test_rows_without_counts_keep_their_probabilities() -> None:
+    model = CategoricalHMM(2, init_params="", n_iter=2, tol=0)
+    model.startprob_, model.transmat_ = np.array([1.0, 0]), np.array([[1.0, 0], [0.3, 0.7]])
+    model.emissionprob_ = np.full((2, 2), 0.5)
+    with pytest.warns(ConvergenceWarning, match=r"states \[1\] lost"):
+        model.fit(np.array([[0], [1]]))
+    assert_array_equal(model.transmat_[1], [0.3, 0.7])
 
 
 def test_a_random_state_of_old_numpy_is_refused(series: Any) -> None:

@@ -291,3 +291,19 @@ def test_predictions_of_the_next_symbol_multiply_to_the_likelihood(coins: Any) -
     p = model.predict_next(X[:50]) @ model.emissionprob_
     first = np.log((model.startprob_ @ model.emissionprob_)[x[0]])
     assert_allclose(first + np.log(p[np.arange(49), x[1:]]).sum(), model.score(X[:50]), rtol=1e-12)
+
+
+def test_states_of_sequences_have_the_lengths_of_the_sequences() -> None:
+    parts = [np.array([[0], [1], [1]]), np.array([[1], [0]])]
+    with pytest.raises(ValueError, match=r"one array for each sequence, of lengths \[3, 2\]"):
+        CategoricalHMM(2).fit(parts, states=[[0, 1], [1, 0, 1]])
+    a = CategoricalHMM(2).fit(parts, states=[[0, 1, 1], [1, 0]])
+    b = CategoricalHMM(2).fit(parts, states=np.array([0, 1, 1, 1, 0]))
+    assert_array_equal(a.transmat_, b.transmat_)
+
+
+def test_a_later_batch_with_new_symbols_is_refused() -> None:
+    x = np.array([0, 1, 0, 1, 1])[:, None]
+    model = CategoricalHMM(2, random_state=0).partial_fit(x)
+    with pytest.raises(ValueError, match="X must hold symbols below 2"):
+        model.partial_fit(x + 1)

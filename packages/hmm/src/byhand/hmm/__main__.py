@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Vowels and earthquakes: ``python -m byhand.hmm [--plot FILE] [--progress]``.
+"""Vowels and earthquakes: ``python -m byhand.hmm [--plot FILE]``.
 
 Source:  Cave & Neuwirth (1980), "Hidden Markov models for English"; Zucchini, MacDonald &
          Langrock, Hidden Markov Models for Time Series, chapters 3 and 4.
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from byhand.utils.progress import ProgressBar
+from byhand.utils.progress import terminal_progress
 
 from .categorical import CategoricalHMM
 from .plots import PathDisplay
@@ -40,21 +40,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description="Learn hidden Markov models of English letters and of earthquakes.",
     )
     parser.add_argument("--plot", metavar="FILE", help="draw what the states emit")
-    parser.add_argument("--progress", action="store_true", help="show a bar (needs tqdm)")
     options = parser.parse_args(arguments)
 
-    letters = _learn_letters(options.progress)
+    letters = _learn_letters()
     quakes, counts = _learn_earthquakes()
     if options.plot:
         _draw(letters, quakes, counts, options.plot)
         print(f"drawn to {options.plot}")
 
 
-def _learn_letters(progress: bool) -> NDArray[np.float64]:
+def _learn_letters() -> NDArray[np.float64]:
     """Emission probabilities (2, V), the state of the vowels first."""
     text = _read_text()
     model = CategoricalHMM(2, n_features=len(SYMBOLS), n_iter=500, n_init=5, random_state=0)
-    model.fit(_codes(text), callback=ProgressBar() if progress else None)
+    model.fit(_codes(text), callback=terminal_progress())
     vowels = int(model.emissionprob_[:, SYMBOLS.index("e")].argmax())
     emissions: NDArray[np.float64] = model.emissionprob_[[vowels, 1 - vowels]]
 

@@ -139,6 +139,7 @@ class BaseHMM(HMMInference):
             If the last of n_iter steps still gained tol or more, or a state lost all its data.
         """
         self._check_hyperparameters()
+        self._warn_of_overwriting()
         lengths = given_lengths(X, y, lengths)
         rng = check_random_state(self.random_state)
         parts: list[Any]
@@ -160,7 +161,7 @@ class BaseHMM(HMMInference):
             ]
             parts = data_shards(rows, sizes, weight, starts[0], len(starts))
             if states is not None:
-                labels = self._check_states(states, len(rows))[seen]
+                labels = self._check_states(states, sizes)[seen]
                 run = self._fit_labelled(starts[0], parts, labels, callback)
                 return self._learned(rows if is_sequence_list(X) else X, run)
         run = self._best_run(starts, parts, executor, callback)
@@ -254,6 +255,7 @@ class BaseHMM(HMMInference):
         Z, sizes = self._check_sequences(X, lengths, fitting=not going_on)
         if going_on or all(hasattr(self, name) for name in self._letters.values()):
             model = self._check_model()
+            self._check_width(Z, model)
         else:
             model = self._initial_model(Z, check_random_state(self.random_state))
         (expected,) = self._e_step(data_shards(Z, sizes, np.ones(len(sizes)), model), None, [model])
@@ -337,11 +339,29 @@ class BaseHMM(HMMInference):
         K = self.n_components
         startprob = rng.dirichlet(np.ones(K))
         transmat = rng.dirichlet(np.ones(K), K)
-        if "s" not in self.init_params:
+        if not self._draws("s"):
             startprob = check_stochastic(self._given("startprob_"), "startprob_", (K,))
-        if "t" not in self.init_params:
+        if not self._draws("t"):
             transmat = check_stochastic(self._given("transmat_"), "transmat_", (K, K))
         return Model(startprob, transmat, self._initial_emission(Z, rng))
+
+    def _draws(self, letter: str) -> bool:
+        """Whether a part of the first guess is drawn: if it is to be, or there is none to take."""
+        return letter in self.init_params or not hasattr(self, self._letters[letter])
+
+    def _warn_of_overwriting(self) -> None:
+        """Warn of parameters set by hand that fit draws anew."""
+        if hasattr(self, "history_"):
+            return  # they were learned, not set
+        lost = {c: name for c, name in self._letters.items() if c in self.init_params}
+        lost = {c: name for c, name in lost.items() if hasattr(self, name)}
+        if lost:
+            warnings.warn(
+                f"{', '.join(lost.values())} will be overwritten by a first guess: leave"
+                f" {''.join(lost)!r} out of init_params to start from what was set",
+                UserWarning,
+                stacklevel=3,
+            )
 
     # checks
 
@@ -375,8 +395,15 @@ class BaseHMM(HMMInference):
             raise ValueError("sequence_weight must hold weights >= 0, not all of them 0")
         return w
 
-    def _check_states(self, states: Any, n_rows: int) -> Ints:
-        if is_sequence_list(states):
+    def _check_states(self, states: Any, sizes: Ints) -> Ints:
+        n_rows = int(sizes.sum())
+        if isinstance(states, (list, tuple)) and all(np.ndim(z) > 0 for z in states):
+            found = [np.size(z) for z in states]
+            if found != sizes.tolist():
+                raise ValueError(
+                    f"states must hold one array for each sequence, of lengths {sizes.tolist()},"
+                    f" got {found}"
+                )
             states = np.concatenate([np.ravel(z) for z in states])
         given = check_array(states, "states", ndim=1)
         labels = given.astype(np.int64)

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from .checks import exact_log
 from .e_step import CHUNK, Data, Model, log_model
-from .lane_viterbi import WIDEST, Words, lane_viterbi, quantised, row_mask
+from .lane_policy import Words
+from .lane_viterbi import WIDEST, lane_viterbi, quantised, row_tags
 from .lanes import Segment, blocks, sums_by_sequence
 from .viterbi import viterbi
 
@@ -36,8 +37,6 @@ def best_paths(model: Model, data: Data) -> tuple[Floats, Ints]:
     score, states = np.empty(lanes.n_sequences), np.empty(len(lanes.order), dtype=np.int64)
     if K <= WIDEST:
         found = lane_viterbi(lanes, log_pi, log_A, _words(model, data))
-        if found is None:
-            return _best_paths_uncut(model, data)
         states = found.states
         score, log_scale = path_scores(model, data, states)
         # 2^-40 of rounding in two terms a step, and that of the sum itself
@@ -51,21 +50,10 @@ def best_paths(model: Model, data: Data) -> tuple[Floats, Ints]:
     return score, states
 
 
-def _best_paths_uncut(model: Model, data: Data) -> tuple[Floats, Ints]:
-    """Decode with one lane a sequence, which nothing has to be guessed for."""
-    every = np.ones(data.lanes.n_sequences, dtype=bool)
-    uncut = data.only(every, len(model.startprob) ** 2, width=1)
-    score, found = best_paths(model, uncut)
-    states = np.empty_like(found)
-    for s in range(len(score)):
-        states[data.lanes.columns(s)] = found[uncut.lanes.columns(s)]
-    return score, states
-
-
 def _words(model: Model, data: Data) -> Words:
     """Log-likelihoods in fixed point, less the largest of each column, made as they are used."""
     K = len(model.startprob)
-    row = (np.arange(K) - row_mask(K))[:, None]
+    tags = row_tags(K)
 
     def words(segment: Segment, first: int) -> Iterator[Ints]:
         n = segment.alive
@@ -76,12 +64,12 @@ def _words(model: Model, data: Data) -> Words:
             stop = column + min(stride, segment.stop - begin) * n
             log_b, codes = model.emission.log_table(data.observations[..., column:stop])
             top = log_b.max(axis=0)
-            table = quantised(log_b - np.where(top > -np.inf, top, 0.0), K)[::-1] + row
+            table = quantised(log_b - np.where(top > -np.inf, top, 0.0), K)[::-1] + tags
             if codes is None:
                 yield from np.moveaxis(table.reshape(K, -1, n), 1, 0)
             else:
                 for x_t in codes.reshape(-1, n):
-                    yield np.take(table, x_t, axis=1, out=block, mode="clip")
+                    yield table.take(x_t, 1, block, "clip")  # a third less than np.take
 
     return words
 

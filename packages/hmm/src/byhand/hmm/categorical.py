@@ -127,7 +127,8 @@ class CategoricalHMM(BaseHMM):
         EM stops when a step raises the objective by less than this (nats, over all data).
     params, init_params : str, default "ste"
         What fit learns, and what it draws a first guess of: "s" startprob_, "t" transmat_, "e"
-        emissionprob_. What init_params leaves out starts from the attribute as it is.
+        emissionprob_. What init_params leaves
+        out starts from the attribute, where there is one.
     n_init : int, default 1
         Number of first guesses, which advance together; the best model is kept.
 
@@ -234,7 +235,7 @@ class CategoricalHMM(BaseHMM):
         return CategoricalEmission(check_stochastic(given, "emissionprob_", shape))
 
     def _initial_emission(self, Z: Floats, rng: np.random.Generator) -> CategoricalEmission:
-        if "e" not in self.init_params:
+        if not self._draws("e"):
             emission = self._check_emission()
             self._check_symbol_range(Z, emission.emissionprob_.shape[1])
             return emission

@@ -26,7 +26,8 @@ from .checks import exact_log
 from .forward import forward, forward_rows
 from .forward_backward import forward_backward
 from .lane_posterior import lane_filter, lane_log_likelihoods, lane_posterior
-from .lanes import WIDTH, Lanes, blocks, lay_lanes, sums_by_sequence
+from .lanes import WIDTH, Lanes, Scratch, blocks, lay_lanes, sums_by_sequence
+from .short_posterior import short_posterior
 
 __all__ = [
     "CHUNK",
@@ -53,6 +54,8 @@ _IMPOSSIBLE = (
     " steps long. Its states have no probabilities"
 )
 CHUNK = 32768  # likelihoods computed at a time: 256 kB stay in cache
+SHORTEST_LONG = 4096  # steps; with fewer, NumPy calls take longer than the numbers in them
+FEW_PRODUCTS = 100_000  # models * N * K^2: with more, guessing costs less than a tree
 
 
 class Collector(Protocol):
@@ -118,22 +121,6 @@ class Statistics:
         )
 
 
-class Scratch:
-    """Arrays kept from one E-step to the next: touching fresh memory costs as much as a pass."""
-
-    def __init__(self) -> None:
-        self._arrays: dict[str, Floats] = {}
-
-    def array(self, name: str, size: int) -> Floats:
-        """Return an array of this many numbers, any numbers, the same one each time."""
-        if name not in self._arrays or self._arrays[name].size != size:
-            self._arrays[name] = np.empty(size)
-        return self._arrays[name]
-
-    def __reduce__(self) -> tuple[type[Scratch], tuple[()]]:
-        return Scratch, ()  # nothing of it is worth sending
-
-
 class Data(NamedTuple):
     """Sequences laid out in lanes."""
 
@@ -141,13 +128,14 @@ class Data(NamedTuple):
     observations: NDArray[Any]  # (..., N) in the order of the lanes
     weight: Floats  # (S,) how often each sequence counts
     scratch: Scratch
+    rows: NDArray[Any] | None  # (..., N) in the order of time, of one short sequence
 
     def only(self, keep: NDArray[np.bool_], n_cells: int, width: int = WIDTH) -> Data:
         """Only the sequences where keep (S,) is true."""
         columns = [self.lanes.columns(int(s)) for s in np.flatnonzero(keep)]
         lanes = lay_lanes(np.array([len(c) for c in columns]), n_cells, width)
         order = np.concatenate(columns)[lanes.order]
-        return Data(lanes, self.observations[..., order], self.weight[keep], Scratch())
+        return Data(lanes, self.observations[..., order], self.weight[keep], Scratch(), None)
 
 
 def lay_out(
@@ -164,7 +152,10 @@ def lay_out(
     """
     lanes = lay_lanes(lengths, n_cells, width)
     weight = np.ones(len(lengths)) if weight is None else weight
-    return Data(lanes, emission.prepare(X[lanes.order]), weight, Scratch())
+    if len(lengths) > 1 or len(X) > SHORTEST_LONG:
+        return Data(lanes, emission.prepare(X[lanes.order]), weight, Scratch(), None)
+    rows = emission.prepare(X)
+    return Data(lanes, rows[..., lanes.order], weight, Scratch(), rows)
 
 
 def fill_blocks(log_b: Floats, out: Floats) -> Floats:
@@ -195,6 +186,9 @@ def expected_statistics(model: Model, data: Data) -> Statistics:
 @np.errstate(under="ignore")  # shares that vanish are 0
 def expected_statistics_of(models: Sequence[Model], data: Data) -> list[Statistics]:
     """E-step of several models of the same data, whose lanes advance together."""
+    short = _short_statistics(models, data)
+    if short is not None:
+        return short
     collectors: list[Collector] = []
 
     def begin() -> Callable[[slice, Floats], None]:
@@ -208,9 +202,8 @@ def expected_statistics_of(models: Sequence[Model], data: Data) -> list[Statisti
         return consume
 
     b, log_scale = _likelihoods(models, data)
-    alpha = data.scratch.array("alpha", b.size)
     pi, A = _stacked([m.startprob for m in models]), _stacked([m.transmat for m in models])
-    run = lane_posterior(data.lanes, pi, A, b, data.weight, begin, alpha)
+    run = lane_posterior(data.lanes, pi, A, b, data.weight, begin, data.scratch)
     unsafe = run.unsafe.reshape(len(models), -1) | (log_scale == -np.inf)
     if unsafe.any():
         if len(models) == 1:
@@ -228,6 +221,33 @@ def expected_statistics_of(models: Sequence[Model], data: Data) -> list[Statisti
         )
         for m in range(len(models))
     ]
+
+
+def _short_statistics(models: Sequence[Model], data: Data) -> list[Statistics] | None:
+    """E-step on one short sequence; None if it is none, or leaves the range of doubles."""
+    M, K = len(models), len(models[0].startprob)
+    if data.rows is None or M * data.rows.shape[-1] * K**2 > FEW_PRODUCTS:
+        return None
+    b = np.empty((M, K, data.rows.shape[-1]))
+    tops = [m.emission.fill(data.rows, b[i, None]).sum() for i, m in enumerate(models)]
+    pi, A = _stacked([m.startprob for m in models]), _stacked([m.transmat for m in models])
+    run = short_posterior(pi, A, b if M > 1 else b[0]) if min(tops) > -np.inf else None
+    if run is None:
+        return None
+    weight = float(data.weight[0])
+    log_likelihood = weight * (run.log_likelihood + tops)
+    xi, gamma = weight * run.xi.reshape(M, K, K), run.gamma.reshape(M, K, -1)
+    if weight != 1:
+        gamma = weight * gamma
+    statistics = []
+    for i, model in enumerate(models):
+        collector = model.emission.collector(data.rows)
+        collector.add(slice(None), gamma[i])
+        total = collector.total()
+        statistics.append(
+            Statistics(float(log_likelihood[i]), gamma[i, :, 0], xi[i], total, weight)
+        )
+    return statistics
 
 
 def _stacked(arrays: list[Floats]) -> Floats:
@@ -253,9 +273,8 @@ def posteriors(model: Model, data: Data) -> tuple[Floats, Floats]:
         gamma[:, columns] = piece
 
     ones = np.ones(len(data.weight))
-    alpha = data.scratch.array("alpha", b.size)
     run = lane_posterior(
-        data.lanes, model.startprob, model.transmat, b, ones, lambda: consume, alpha
+        data.lanes, model.startprob, model.transmat, b, ones, lambda: consume, data.scratch
     )
     log_likelihood = run.log_likelihood + log_scale[0]
     unsafe = run.unsafe | (log_scale[0] == -np.inf)

@@ -71,7 +71,7 @@ class GaussianHMM(BaseHMM):
     params, init_params : str, default "stmc"
         What fit learns, and what it draws a first guess of: "s" startprob_, "t" transmat_, "m"
         means_, "c" covars_. What init_params leaves
-        out starts from the attribute as it is.
+        out starts from the attribute, where there is one.
     n_init : int, default 1
         Number of first guesses, which advance together; the best model is kept.
 
@@ -179,13 +179,13 @@ class GaussianHMM(BaseHMM):
         K, D, kind = self.n_components, Z.shape[1], self.covariance_type
         self._prior((K, D))
         filled = filled_in(Z)
-        if "m" in self.init_params:
+        if self._draws("m"):
             means = start_means(filled, K, rng)
         else:
             means = check_array(self._given("means_"), "means_")
             if means.shape != (K, D):
                 raise ValueError(f"means_ must have shape ({K}, {D}), got {means.shape}")
-        if "c" in self.init_params:
+        if self._draws("c"):
             covars = spread_of_all(filled, K, kind, self.min_covar)
         else:
             covars = check_covars(self._given("covars_"), kind, K, D)

@@ -147,8 +147,9 @@ def gaussian_log_prior(
     S = covars
     if covariance_type == "tied":
         S, outer = covars[None], outer.sum(axis=0, keepdims=True)
-    trace = np.trace(np.linalg.solve(S, prior.beta + outer), axis1=1, axis2=2)
-    log_det = np.linalg.slogdet(S)[1]
+    U = precision_cholesky(S, "full")  # inv(S) = U U^T: what passed the repair is no error here
+    trace = np.trace(np.swapaxes(U, 1, 2) @ (prior.beta + outer) @ U, axis1=1, axis2=2)
+    log_det = -2 * np.log(np.diagonal(U, axis1=1, axis2=2)).sum(axis=1)
     return float(-0.5 * (trace + prior.nu[:, 0, 0] * log_det).sum())
 
 

@@ -141,7 +141,7 @@ class GMMHMM(BaseHMM):
     params, init_params : str, default "stmcw"
         What fit learns, and what it draws a first guess of: "s" startprob_, "t" transmat_, "m"
         means_, "c" covars_, "w" weights_. What init_params leaves
-        out starts from the attribute as it is.
+        out starts from the attribute, where there is one.
     n_init : int, default 1
         Number of first guesses, which advance together; the best model is kept.
 
@@ -245,6 +245,7 @@ class GMMHMM(BaseHMM):
 
     def _check_emission(self) -> MixtureEmission:
         K, M = self.n_components, self.n_mix
+        check_choice(self.covariance_type, "covariance_type", COVARIANCE_TYPES)
         weights = check_stochastic(self._given("weights_"), "weights_", (K, M))
         means = self._check_means(None)
         return MixtureEmission(weights, self._gaussians(means, self._check_covars(means.shape[2])))
@@ -285,18 +286,18 @@ class GMMHMM(BaseHMM):
         filled = filled_in(Z)
         spread_of_all(filled, 1, "diag", self.min_covar)  # refuses scales that overflow
         kind = "full" if self.covariance_type == "tied" else self.covariance_type
-        if "m" in self.init_params:
+        if self._draws("m"):
             centres = start_means(filled, K * M, rng)
             means = centres[_grouped(centres, K, rng)].reshape(K, M, D)
         else:
             means = self._check_means(D)
-        if "c" in self.init_params:
+        if self._draws("c"):
             rest = less_nearest(filled, means.reshape(K * M, D))
             covars = spread_of_all(rest, K * M, kind, self.min_covar)
         else:
             covars = self._check_covars(D)
         weights = np.full((K, M), 1.0 / M)
-        if "w" not in self.init_params:
+        if not self._draws("w"):
             weights = check_stochastic(self._given("weights_"), "weights_", (K, M))
         return MixtureEmission(weights, self._gaussians(means, covars))
 

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .lanes import Lanes, blocks
+from .lanes import Lanes, Scratch, blocks
 
 __all__ = ["GROUP", "BackwardPass", "ForwardPass", "backward_pass", "forward_pass"]
 
@@ -99,7 +99,7 @@ def backward_pass(
     lanes: Lanes,
     A: Floats,
     b: Floats,
-    alpha: Floats,
+    scratch: Scratch,
     run: ForwardPass,
     exit_beta: Floats,
     consume: Consume,
@@ -112,7 +112,8 @@ def backward_pass(
     models = run.exit.shape[:-1]  # (..., K)
     joins = exit_beta / run.exit_scale  # for alpha as it stands
     size = max(CHUNK, run.exit.size)
-    betas_, ws_, gammas_ = np.empty(size), np.empty(size), np.empty(size)
+    alpha = scratch.array("alpha", b.size)
+    betas_, ws_, gammas_ = (scratch.array(name, size) for name in ("beta", "w", "gamma"))
     pairs = np.zeros_like(A)  # (..., K, K)
     largest = np.zeros((*models[:-1], lanes.n_lanes))
     beta = joins[..., :0]

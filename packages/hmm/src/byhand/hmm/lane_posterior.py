@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .lane_passes import GROUP, BackwardPass, ForwardPass, backward_pass, forward_pass
-from .lane_transfer import entries_by_transfer, exits_by_transfer, transfer_matrices
-from .lanes import Lanes, blocks, sums_by_sequence
+from .lane_transfer import entries_by_transfer, exits_by_transfer, transfer_tree
+from .lanes import Lanes, Scratch, blocks, sums_by_sequence
 
 __all__ = ["LanePosterior", "lane_filter", "lane_log_likelihoods", "lane_posterior"]
 
@@ -75,19 +75,19 @@ def lane_posterior(
     b: Floats,
     weight: Floats,
     begin: Callable[[], Consume],
-    alpha: Floats,
+    scratch: Scratch,
 ) -> LanePosterior:
-    """Posterior sums, each sequence counting `weight` (S,) times; alpha is overwritten.
+    """Posterior sums, each sequence counting `weight` (S,) times.
 
     ``consume = begin()`` is called before the posterior is walked through, and again if that has
     to be repeated; ``consume(columns, gamma)`` then gets the state probabilities (..., K, n).
     """
-    run, M = _settled_forward(lanes, pi, A, b, alpha)
+    run, tree = _settled_forward(lanes, pi, A, b, scratch.array("alpha", b.size))
     log_likelihood = sums_by_sequence(lanes, run.log_likelihood)
     if run.unsafe.any():
         nothing = np.zeros_like(pi), np.zeros_like(A)
         return LanePosterior(log_likelihood, *nothing, _any_lane(lanes, run.unsafe))
-    back = _settled_backward(lanes, A, b, alpha, run, weight, begin, M)
+    back = _settled_backward(lanes, pi, A, b, scratch, run, weight, begin, tree)
     into = run.exit[..., lanes.before] @ np.swapaxes(back.entry[..., lanes.cut], -1, -2)
     first = np.ones(lanes.n_lanes, dtype=bool)
     first[lanes.cut] = False
@@ -98,12 +98,12 @@ def lane_posterior(
 
 def _settled_forward(
     lanes: Lanes, pi: Floats, A: Floats, b: Floats, alpha: Floats | None
-) -> tuple[ForwardPass, Floats | None]:
+) -> tuple[ForwardPass, list[Floats] | None]:
     """Forward pass in which every lane begins as the lane before it ends."""
-    M, error = None, 0.1
+    tree, error = None, 0.1
     if lanes.n_lanes > 1 and lanes.n_lanes * A.size <= FEW:  # no guess is cheaper than the truth
-        M = transfer_matrices(lanes, A, b)
-        entry = entries_by_transfer(lanes, pi, A, M)
+        tree = transfer_tree(lanes, pi, A, b)
+        entry = entries_by_transfer(lanes, pi, tree)
     else:
         entry = _guess_entries(lanes, pi, A, b)
     run = forward_pass(lanes, A, b, entry, alpha)
@@ -113,34 +113,35 @@ def _settled_forward(
         if not (wrong > RTOL * truth + 1e-170).any():
             break
         error, last_error = float(wrong.max()), error
-        if M is None and (repeat == 3 or error > 1e-3 * last_error):  # it does not forget
-            M = transfer_matrices(lanes, A, b)
-            entry = entries_by_transfer(lanes, pi, A, M)
+        if tree is None and (repeat == 3 or error > 1e-3 * last_error):  # it does not forget
+            tree = transfer_tree(lanes, pi, A, b)
+            entry = entries_by_transfer(lanes, pi, tree)
         else:
             entry = run.entry
             entry[..., lanes.cut] = truth
         run = forward_pass(lanes, A, b, entry, alpha)
-    return run, M
+    return run, tree
 
 
 def _settled_backward(
     lanes: Lanes,
+    pi: Floats,
     A: Floats,
     b: Floats,
-    alpha: Floats,
+    scratch: Scratch,
     run: ForwardPass,
     weight: Floats,
     begin: Callable[[], Consume],
-    M: Floats | None,
+    tree: list[Floats] | None,
 ) -> BackwardPass:
     """Backward pass in which every lane ends as the lane after it begins."""
     ends = np.broadcast_to(weight[lanes.sequence], run.exit.shape)
-    if M is None:
+    if tree is None:
         exit_beta = _guess_exits(lanes, A, b, run, ends)
     else:
-        exit_beta = exits_by_transfer(lanes, A, M, ends, run.exit)
+        exit_beta = exits_by_transfer(lanes, A, tree, ends, run.exit)
     error = 0.1
-    back = backward_pass(lanes, A, b, alpha, run, exit_beta, begin())
+    back = backward_pass(lanes, A, b, scratch, run, exit_beta, begin())
     for repeat in range(lanes.n_lanes):
         truth = A @ back.entry[..., lanes.cut]
         wrong = np.abs(truth - exit_beta[..., lanes.before])
@@ -149,12 +150,12 @@ def _settled_backward(
         if not ((wrong > RTOL * truth) & (weighed > 1e-25)).any():
             break
         error, last_error = float(weighed.max()), error
-        if M is None and (repeat == 3 or error > 1e-3 * last_error):
-            M = transfer_matrices(lanes, A, b)
-            exit_beta = exits_by_transfer(lanes, A, M, ends, run.exit)
+        if tree is None and (repeat == 3 or error > 1e-3 * last_error):
+            tree = transfer_tree(lanes, pi, A, b)
+            exit_beta = exits_by_transfer(lanes, A, tree, ends, run.exit)
         else:
             exit_beta[..., lanes.before] = truth
-        back = backward_pass(lanes, A, b, alpha, run, exit_beta, begin())
+        back = backward_pass(lanes, A, b, scratch, run, exit_beta, begin())
     return back
 
 

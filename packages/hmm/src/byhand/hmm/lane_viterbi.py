@@ -5,42 +5,47 @@ Source:  Viterbi (1967); Forney (1973) on survivors that merge.
 Differs: `viterbi.py` in another order. A score is an integer, a multiple of 2^-40 nats, and holds
          the number of its state in its lowest bits, so that one integer maximum gives the best
          score and where it came from. Lanes begin from a guess that is verified, exactly, as
-         integers do not round. Logarithms below -1024 and impossible steps (-16384) are cut off,
-         which can only raise a score: if the path found really has the score of the recursion, no
-         other path is better. Where that fails, the sequence is decoded again by `viterbi`.
+         integers do not round; where survivors do not merge, `lane_policy.py` has better guesses.
+         Logarithms below -1024 and impossible steps (-16384) are cut off, which can only raise a
+         score: if the path found really has the score of the recursion, no other path is better.
+         Where that fails, the sequence is decoded again by `viterbi`.
 Cost:    O(N K^2) time; 9 N K bytes.
 Checked: `viterbi` on random, sticky, left-right and periodic chains; hmmlearn.
 """
 # N steps, C lanes, n alive, K states; row r of an array is state K - 1 - r, so that of equal scores
 # the lower state wins
-# word = score * 2^bits + row   A (K, K) words without row   words: blocks (K, n)
-# back: blocks (K, n) of bytes whose low bits are the row that a state's best path came from
+# word = score, then row, then (up to 8 states) the row in which the path entered the lane
+# A (K, K) words of bare scores   words: blocks (K, n)   entry, ends (K, C)
+# back: blocks (K, n) of bytes, the lowest of a word: the row that a state's best path came from
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .lane_transfer import lane_positions, running_products
-from .lanes import Lanes, Segment, blocks, sums_by_sequence
+from .lane_policy import Words, best_entries, learn_ways, ways_that_stay
+from .lanes import Lanes, blocks, sums_by_sequence
 
-__all__ = ["WIDEST", "LanePaths", "Words", "lane_viterbi", "quantised", "row_mask"]
+__all__ = ["WIDEST", "LanePaths", "lane_viterbi", "quantised", "row_tags"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
-Words = Callable[[Segment, int], Iterator[Ints]]
+Which = slice | Ints  # lanes
 
 WIDEST = 256  # states: a row has to fit a byte
 LOWEST = -1024.0  # nats; no finite logarithm counts less
 IMPOSSIBLE = -16384.0  # nats; log 0
-VITERBI_GROUP = 8  # steps after which scores are brought back near 0: 8 * 17408 nats fit the range
+# Steps after which scores are brought back near 0. The best path loses at most 8 * 2048 nats, and
+# others are at most 32768 behind; where all paths are impossible, numbers may wrap: none is taken
+VITERBI_GROUP = 8
 CELLS = 65536  # ways that a step compares at a time: 512 kB
 GUESS = 48  # steps of a lane that its neighbour begins from
-VITERBI_FEW = 12  # states whose starts are all tried in each lane, where survivors do not merge
+NEAR = 16  # nats: what is farther behind seldom comes back
+MERGED = 0.75  # of lanes in which all survivors merge: with fewer, guessing steps is not worth it
+ROUNDS = 16  # of better guesses; two or three do
 
 
 class LanePaths(NamedTuple):
@@ -51,134 +56,161 @@ class LanePaths(NamedTuple):
 
 
 def quantised(log_p: Floats, n_states: int) -> Ints:
-    """Scores as words without a row: rounded to 2^-40 nats (2^-36 beyond 32 states)."""
-    bits = _bits(n_states)
+    """Scores as bare words: rounded to 2^-40 nats (2^-36 beyond 32 states)."""
     cut = np.where(log_p > -np.inf, np.maximum(log_p, LOWEST), IMPOSSIBLE)
-    return np.rint(np.ldexp(cut, _fraction(bits))).astype(np.int64) << bits
+    fixed = np.rint(np.ldexp(cut, _fraction(n_states))).astype(np.int64)
+    return fixed << _score_bit(n_states)
 
 
-def lane_viterbi(lanes: Lanes, log_pi: Floats, log_A: Floats, words: Words) -> LanePaths | None:
-    """Best path of every sequence; None if lanes of many states do not settle: do not cut them.
+def row_tags(n_states: int) -> Ints:
+    """Return what each row (K, 1) adds to bare words, for a sum in which all row bits are set."""
+    every = (1 << _row_bits(n_states)) - 1
+    return (np.arange(n_states)[:, None] - every) << _origin_bits(n_states)
+
+
+def lane_viterbi(lanes: Lanes, log_pi: Floats, log_A: Floats, words: Words) -> LanePaths:
+    """Best path of every sequence.
 
     ``words(segment, first)`` yields the blocks (K, n) of a segment from step `first` on, states in
-    reverse order. Each word is a score plus its row less `row_mask`: a pass sets the mask first.
+    reverse order. Each word is a score plus the tag of its row, from `row_tags`.
     """
-    K, bits = len(log_pi), _bits(len(log_pi))
-    A = quantised(log_A, K)[::-1, ::-1]
-    pi = quantised(log_pi, K)[::-1]
-    cut, before = lanes.cut, lanes.before
+    K, bit = len(log_pi), _score_bit(len(log_pi))
+    A, pi = quantised(log_A, K)[::-1, ::-1], quantised(log_pi, K)[::-1]
+    cut, before, every = lanes.cut, lanes.before, np.arange(lanes.n_lanes)
     back = np.empty(K * len(lanes.order), dtype=np.uint8)
-    origin = blocks(back, lanes.segments[0], K)[0]  # (K, C) before the first step of each lane
-    entry, missed = _guess_best_entries(lanes, pi, A, words), len(cut)
-    for _ in range(lanes.n_lanes):
-        ends, total = _pass(lanes, A, words, entry, back)
+    ends, total = np.empty((K, len(every)), dtype=np.int64), np.empty(len(every), dtype=np.int64)
+    entry, ways = _guess_best_entries(lanes, pi, A, words)
+    changed, last = every, len(cut)
+    for _ in range(ROUNDS):
+        few = 2 * len(changed) < len(every)  # else picking lanes costs more than the others do
+        which = changed if few else slice(0, len(every))
+        ends[:, which], total[which] = _pass(lanes, A, words, entry[:, which], which, back)
         truth = _step(ends, A)[:, before]
-        origin[:, cut] = truth.astype(np.uint8)
-        path = _settled_trace(lanes, back, ends)
+        origin = _origins(lanes, back, ends)
+        row, end = _rows_between(lanes, origin, ends, _row_of(truth, K))
         # raised by its largest gap, an entry is nowhere below the truth: a path that starts where
         # they meet is the best one, whatever the entry was for the other rows
-        gap = (truth >> bits) - (entry[:, cut] >> bits)
+        gap = (truth >> bit) - (entry[:, cut] >> bit)
         shift = gap.max(axis=0)
-        row = blocks(path, lanes.segments[0])[0][cut]
-        missed, last_missed = int((gap[row, np.arange(len(cut))] < shift).sum()), missed
-        if missed == 0:
+        missed = gap[row[cut], np.arange(len(cut))] < shift
+        if not missed.any():
             break
-        if missed < last_missed // 4:
-            entry[:, cut] = truth
-        elif K <= VITERBI_FEW:  # survivors do not merge: try every start of each lane
-            entry = _entries_by_transfer(lanes, A, words, pi)
-        else:
-            return None
-    score = np.ldexp((total + (ends.max(axis=0) >> bits)).astype(np.float64), -_fraction(bits))
+        if ways is None and 4 * missed.sum() < last:  # how a lane ends hardly depends on its start
+            entry[:, cut], changed, last = truth >> bit << bit, cut, int(missed.sum())
+            continue
+        if ways is None:
+            ways = ways_that_stay(lanes, A >> bit, words, bit)
+        learn_ways(ways, origin, (ends >> bit) + total, entry >> bit)
+        better = best_entries(lanes, ways, pi >> bit, A >> bit) << bit
+        differs, near = better != entry, better > -(NEAR << _fraction(K) << bit)
+        changed = np.flatnonzero((differs & near).any(axis=0))
+        if len(changed) == 0:
+            changed = np.flatnonzero(differs.any(axis=0))
+        entry[:, changed] = better[:, changed]
+    path = np.empty(len(lanes.order), dtype=np.int64)
+    _trace(lanes, back, K, end[None], path)
+    score = np.ldexp((total + (ends.max(axis=0) >> bit)).astype(np.float64), -_fraction(K))
     # a lane counts from its own entry, which counts from what its neighbour ended with
     score[before] += np.ldexp(
-        (shift - (ends.max(axis=0) >> bits)[before]).astype(float), -_fraction(bits)
+        (shift - (ends.max(axis=0) >> bit)[before]).astype(float), -_fraction(K)
     )
+    score[cut[missed]] = np.inf  # no bound
     return LanePaths(K - 1 - path, sums_by_sequence(lanes, score))
 
 
-def row_mask(n_states: int) -> int:
-    """Lowest bits of a word, which hold its row."""
-    return (1 << _bits(n_states)) - 1
-
-
-def _bits(n_states: int) -> int:
+def _row_bits(n_states: int) -> int:
     return max(1, (n_states - 1).bit_length())
 
 
-def _fraction(bits: int) -> int:
-    """Binary digits after the point: 2^18 nats of range are left in any case."""
-    return 40 if bits <= 5 else 36
+def _origin_bits(n_states: int) -> int:
+    return _row_bits(n_states) if n_states <= 8 else 0
 
 
-def _guess_best_entries(lanes: Lanes, pi: Ints, A: Ints, words: Words) -> Ints:
-    """Start of each lane: pi, or what the last steps of the lane before it lead to."""
+def _score_bit(n_states: int) -> int:
+    """Lowest bit of a score."""
+    return _row_bits(n_states) + _origin_bits(n_states)
+
+
+def _fraction(n_states: int) -> int:
+    """Binary digits after the point: 2^17 nats of range are left in any case."""
+    return 40 if n_states <= 32 else 36
+
+
+def _row_of(words: Ints, n_states: int) -> Ints:
+    """Row that is tagged in words."""
+    return (words >> _origin_bits(n_states)) & ((1 << _row_bits(n_states)) - 1)
+
+
+def _guess_best_entries(lanes: Lanes, pi: Ints, A: Ints, words: Words) -> tuple[Ints, Ints | None]:
+    """Start of each lane: pi, or what the last steps of the lane before it lead to.
+
+    If survivors do not merge in these steps, the guess follows ways that are returned as well.
+    """
+    K, bit = len(pi), _score_bit(len(pi))
     entry = np.repeat(pi[:, None], lanes.n_lanes, axis=1)
-    if len(lanes.cut):
-        L, n = int(lanes.length[0]), int(lanes.before.max()) + 1
-        zeros = np.zeros((len(pi), n), dtype=np.int64)
-        ends, _ = _pass(lanes, A, words, zeros, begin=max(0, L - GUESS))
-        entry[:, lanes.cut] = _step(ends, A)[:, lanes.before]
-    return entry
-
-
-def _entries_by_transfer(lanes: Lanes, A: Ints, words: Words, pi: Ints) -> Ints:
-    """Entry of each lane, from what every lane makes of every start."""
-    K, bits = len(A), _bits(len(A))
-    M = np.empty((lanes.n_lanes, K, K), dtype=np.int64)  # lane, start, next state
-    for i in range(K):
-        start = np.repeat(quantised(np.full((K, 1), -np.inf), K), lanes.n_lanes, axis=1)
-        start[i] = 0
-        exits, total = _pass(lanes, A, words, start)
-        M[:, i] = ((_step(exits, A) >> bits) + total).T
-    rows = lanes.by_sequence
-    M -= M.max(axis=(1, 2), keepdims=True)
-    upto = running_products(M[rows], lane_positions(lanes), _best_of_both)
-    after = ((pi >> bits)[:, None] + upto).max(axis=1)  # (C, K)
-    entry = np.repeat(pi[:, None], lanes.n_lanes, axis=1)
-    found = np.empty_like(entry)
-    found[:, rows] = (after - after.max(axis=1, keepdims=True)).T << bits
-    entry[:, lanes.cut] = found[:, lanes.before]
-    return entry
-
-
-def _best_of_both(P: Ints, Q: Ints) -> Ints:
-    """Products in (max, +): the best way through P and then Q, the best of all being 0."""
-    best = P[:, :, 0, None] + Q[:, 0, None, :]
-    for j in range(1, P.shape[2]):
-        np.maximum(best, P[:, :, j, None] + Q[:, j, None, :], out=best)
-    return np.asarray(best - best.max(axis=(1, 2), keepdims=True))
+    if len(lanes.cut) == 0:
+        return entry, None
+    L, n = int(lanes.length[0]), int(lanes.before.max()) + 1
+    begin = max(0, L - GUESS)
+    ends, _ = _pass(lanes, A, words, np.zeros((K, n), np.int64), slice(0, n), begin=begin)
+    if _origin_bits(K) and begin:
+        origin, top = _origins(lanes, None, ends), ends.argmax(axis=0)
+        near = ends >= ends.max(axis=0) - (NEAR << _fraction(K) << bit)
+        apart = near & (origin != origin[top, np.arange(n)])
+        if (~apart.any(axis=0)).mean() < MERGED:
+            ways = ways_that_stay(lanes, A >> bit, words, bit)
+            return best_entries(lanes, ways, pi >> bit, A >> bit) << bit, ways
+    entry[:, lanes.cut] = (_step(ends, A) >> bit << bit)[:, lanes.before]
+    return entry, None
 
 
 def _pass(
-    lanes: Lanes, A: Ints, words: Words, entry: Ints, back: Bytes | None = None, begin: int = 0
+    lanes: Lanes,
+    A: Ints,
+    words: Words,
+    entry: Ints,
+    which: Which,
+    back: Bytes | None = None,
+    begin: int = 0,
 ) -> tuple[Ints, Ints]:
-    """Scores at the last step of each lane, less its total (C,), counted from its entry."""
-    K, bits, mask = len(A), _bits(len(A)), row_mask(len(A))
+    """Scores at the last step of some lanes, less their totals, counted from their entries."""
+    K, bit, low = len(A), _score_bit(len(A)), _origin_bits(len(A))
+    mask = ((1 << _row_bits(K)) - 1) << low
     total = np.zeros(entry.shape[1], dtype=np.int64)
     exits = np.empty_like(entry)
-    s = entry
+    s = entry | np.arange(K)[:, None] if low else entry
     for segment in lanes.segments:
         if segment.stop <= begin:
             continue
-        n = min(segment.alive, len(total))
+        here = _of_those(which, segment.alive)
+        n = here.stop if isinstance(here, slice) else len(here)
         s, p = s[:, :n].copy(), s[:, :n].copy()
         first = max(segment.first, begin)
         step = _Step(A, n, segment.stop - first)
         store = None if back is None else blocks(back, segment, K)
+        kept = store if store is None or isinstance(here, slice) else store[:, :, :n].copy()
         for t, b_t in enumerate(words(segment, first), start=first):
             if t > begin:
                 step.into(s, p)
-            if store is not None:
-                np.copyto(store[t - segment.first], p, casting="unsafe")  # the lowest byte
+            if kept is not None:
+                kept[t - segment.first][:, :n] = p  # the lowest byte
             np.bitwise_or(p, mask, out=s)
-            np.add(s, b_t[:, :n], out=s)
+            np.add(s, b_t[:, :n] if isinstance(here, slice) else b_t.take(here, 1), out=s)
             if t % VITERBI_GROUP == VITERBI_GROUP - 1:
-                top = s.max(axis=0) >> bits
+                top = np.maximum.reduce(s, axis=0) >> bit
                 total[:n] += top
-                np.subtract(s, top << bits, out=s)
+                np.subtract(s, top << bit, out=s)
+        if store is not None and kept is not None and kept is not store:
+            store[:, :, here] = kept
         exits[:, :n] = s
     return exits, total
+
+
+def _of_those(which: Which, alive: int) -> Which:
+    """Return the lanes that are alive."""
+    if isinstance(which, slice):
+        return slice(0, min(alive, which.stop))
+    return which[which < alive]
 
 
 class _Step:
@@ -207,49 +239,42 @@ def _step(exits: Ints, A: Ints) -> Ints:
     return np.asarray((exits[:, None, :] + A[:, :, None]).max(axis=0))
 
 
-def _settled_trace(lanes: Lanes, back: Bytes, ends: Ints) -> Ints:
-    """Rows (N,) of the best paths, walked backward in all lanes at once."""
+def _origins(lanes: Lanes, back: Bytes | None, ends: Ints) -> Ints:
+    """Row (K, C) in which the best path to each row of a lane's end entered that lane."""
     K = len(ends)
-    end = ends.argmax(axis=0)  # (C,) right where a sequence ends
-    path = np.empty(len(lanes.order), dtype=np.int64)
-    if len(lanes.cut):  # as the first steps of the lane after lead to, from where this one seems
-        seems = end.copy()
-        seems[lanes.cut] = end[lanes.before]
-        guess = _trace(lanes, back, K, seems, None, min(GUESS, int(lanes.length[0])))
-        end[lanes.before] = guess[lanes.cut]
-    for repeat in range(lanes.n_lanes):
-        came = _trace(lanes, back, K, end, path)
-        if (came[lanes.cut] == end[lanes.before]).all():
-            break
-        if repeat == 0:  # paths do not merge: follow all of them
-            all_ends = [_trace(lanes, back, K, np.full(lanes.n_lanes, r), None) for r in range(K)]
-            for c, before in zip(lanes.cut[::-1], lanes.before[::-1], strict=True):
-                end[before] = all_ends[end[c]][c]
-        else:
-            end[lanes.before] = came[lanes.cut]
-    return path
+    if back is None or _origin_bits(K):
+        return ends & ((1 << _origin_bits(K)) - 1)
+    rows = np.repeat(np.arange(K)[:, None], lanes.n_lanes, axis=1)
+    return _trace(lanes, back, K, rows, None) if len(lanes.cut) else rows
 
 
-def _trace(
-    lanes: Lanes, back: Bytes, K: int, end: Ints, path: Ints | None, begin: int | None = None
-) -> Ints:
-    """Row that each lane's path came from, before its first step; its rows go to path."""
-    mask = np.uint8(row_mask(K))
-    row = end[:0]
+def _rows_between(lanes: Lanes, origin: Ints, ends: Ints, came: Ints) -> tuple[Ints, Ints]:
+    """Rows (C,) of the best paths at the first step of lanes that are cut, and at the last."""
+    end = ends.argmax(axis=0)  # right where a sequence ends
+    row = np.zeros_like(end)
+    for i in range(len(lanes.cut) - 1, -1, -1):  # from the last lane to the first
+        lane, before = lanes.cut[i], lanes.before[i]
+        row[lane] = origin[end[lane], lane]
+        end[before] = came[row[lane], i]
+    return row, end
+
+
+def _trace(lanes: Lanes, back: Bytes, K: int, end: Ints, path: Ints | None) -> Ints:
+    """Row at each lane's first step, from rows (R, C) at its last; R = 1 writes them to path."""
+    mask, low = np.uint8((1 << _score_bit(K)) - 1), np.uint8(_origin_bits(K))
+    row = end[:, :0]
     for segment in reversed(lanes.segments):
-        if begin is not None and segment.first >= begin:
-            continue
         n = segment.alive
-        row = np.concatenate([row, end[len(row) : n]])
+        row = np.concatenate([row, end[:, row.shape[1] : n]], axis=1)
         lane = np.arange(n)
         pointers = blocks(back, segment, K)
-        if begin is not None:
-            pointers = pointers[: begin - segment.first]
         rows = None if path is None else blocks(path, segment)
         for t in range(len(pointers) - 1, -1, -1):
             if rows is not None:
-                rows[t] = row
-            np.multiply(row, n, out=row)
-            np.add(row, lane, out=row)
-            row = np.bitwise_and(pointers[t].ravel().take(row), mask).astype(np.int64)
+                rows[t] = row[0]
+            if segment.first + t:
+                np.multiply(row, n, out=row)
+                np.add(row, lane, out=row)
+                byte = np.bitwise_and(pointers[t].ravel().take(row), mask)
+                row = np.right_shift(byte, low).astype(np.int64)
     return row

@@ -19,7 +19,16 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["WIDTH", "Lanes", "Segment", "blocks", "lane_sums", "lay_lanes", "sums_by_sequence"]
+__all__ = [
+    "WIDTH",
+    "Lanes",
+    "Scratch",
+    "Segment",
+    "blocks",
+    "lane_sums",
+    "lay_lanes",
+    "sums_by_sequence",
+]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -73,6 +82,22 @@ class Lanes(NamedTuple):
         first = self.first_of_sequence[sequence]
         past = [*self.first_of_sequence[1:], self.n_lanes][sequence]
         return np.concatenate([start[: self.length[c]] + c for c in self.by_sequence[first:past]])
+
+
+class Scratch:
+    """Arrays kept from one E-step to the next: touching fresh memory costs as much as a pass."""
+
+    def __init__(self) -> None:
+        self._arrays: dict[str, Floats] = {}
+
+    def array(self, name: str, size: int) -> Floats:
+        """Return an array of this many numbers, any numbers, the same one each time."""
+        if name not in self._arrays or self._arrays[name].size != size:
+            self._arrays[name] = np.empty(size)
+        return self._arrays[name]
+
+    def __reduce__(self) -> tuple[type[Scratch], tuple[()]]:
+        return Scratch, ()  # nothing of it is worth sending
 
 
 def lay_lanes(lengths: Ints, n_states: int, width: int = WIDTH) -> Lanes:

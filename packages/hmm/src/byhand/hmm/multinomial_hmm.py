@@ -109,7 +109,7 @@ class MultinomialHMM(BaseHMM):
     params, init_params : str, default "ste"
         What fit learns, and what it draws a first guess of: "s" startprob_, "t" transmat_, "e"
         emissionprob_. What init_params leaves
-        out starts from the attribute as it is.
+        out starts from the attribute, where there is one.
     n_init : int, default 1
         Number of first guesses, which advance together; the best model is kept.
 
@@ -227,7 +227,7 @@ class MultinomialHMM(BaseHMM):
         check_width(Z, model.emission.emissionprob.shape[1])
 
     def _initial_emission(self, Z: Floats, rng: np.random.Generator) -> MultinomialEmission:
-        if "e" not in self.init_params:
+        if not self._draws("e"):
             return self._check_emission()
         total = np.nansum(Z, axis=0) + 1
         B = total * rng.standard_exponential((self.n_components, Z.shape[1]))

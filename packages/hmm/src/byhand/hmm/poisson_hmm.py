@@ -134,7 +134,7 @@ class PoissonHMM(BaseHMM):
     params, init_params : str, default "stl"
         What fit learns, and what it draws a first guess of: "s" startprob_, "t" transmat_, "l"
         lambdas_. What init_params leaves
-        out starts from the attribute as it is.
+        out starts from the attribute, where there is one.
     n_init : int, default 1
         Number of first guesses, which advance together; the best model is kept.
 
@@ -229,7 +229,7 @@ class PoissonHMM(BaseHMM):
 
     def _initial_emission(self, Z: Floats, rng: np.random.Generator) -> PoissonEmission:
         self._priors((self.n_components, Z.shape[1]))
-        if "l" not in self.init_params:
+        if not self._draws("l"):
             return self._check_emission()
         filled = filled_in(Z)
         mean, var = filled.mean(axis=0), filled.var(axis=0)
