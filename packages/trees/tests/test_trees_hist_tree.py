@@ -212,6 +212,20 @@ def test_packed_sums_are_exact(n: int, constant: bool) -> None:
     assert np.allclose(np.array(slope) * finest, g, rtol=0, atol=finest)
 
 
+def test_the_gain_of_many_samples_is_that_of_their_sums() -> None:
+    """More cells than one pass of a histogram holds: the passes add up."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40_000, 4))
+    g = X[:, 1] + rng.normal(size=len(X))
+    codes, limits = bin_codes(X, find_bins(X)), GrowthLimits(2, 99, 20, 0.0, 4)
+    tree = grow_histogram_tree(codes, np.zeros(4, dtype=bool), g, None, limits, rng)
+    left, right = g[tree.rows[: tree.stop[1]]], g[tree.rows[tree.start[2] :]]
+    gain = left.sum() ** 2 / len(left) + right.sum() ** 2 / len(right) - g.sum() ** 2 / len(g)
+    scale = float(tree.gain[0] / gain)  # slopes are multiplied by 2^bits / largest
+    bits = np.log2(np.sqrt(scale) * np.abs(g).max())
+    assert bits == pytest.approx(round(bits), rel=0, abs=1e-5)  # rounding of slopes to 2^-20
+
+
 def test_leaf_wise_growth_splits_the_leaf_that_gains_most() -> None:
     X = np.arange(8.0)[:, None]
     g = np.array([-100, -100, 100, 100, -1, -1, 1, 1.0])

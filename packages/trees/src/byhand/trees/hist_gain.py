@@ -4,7 +4,7 @@
 Source:  Chen & Guestrin, XGBoost (2016), eq. 7; Ke et al., LightGBM (2017).
 Differs: slopes and counts (or curvatures) are whole numbers in one float64 below 2^53, so that one
          bincount sums both without rounding and a sibling is an exact difference.
-Cost:    16 passes over the cells of a node's histogram, about 6 ns a cell.
+Cost:    14 passes over the cells of a node's histogram, about 4 ns a cell.
 Checked: sums taken apart against sums of whole numbers; literal loops over all cuts.
 """
 # N samples   g (N,) slope, h (N,) curvature   n nodes looked at together
@@ -49,12 +49,18 @@ class PackedSlopes(NamedTuple):
         """Whether every sample has a curvature of 1."""
         return self.counted and len(self.weights) == (1 if self.shift else 2)
 
-    def unpack(self, sums: Floats) -> tuple[Floats, Floats, Floats | None]:
-        """Take packed sums (n, arrays, ...) apart, in place: slope, curvature, count if apart."""
+    def unpack(
+        self, sums: Floats, second: Floats | None = None, room: Floats | None = None
+    ) -> tuple[Floats, Floats, Floats | None]:
+        """Take packed sums (n, arrays, ...) apart, in place: slope, curvature, count if apart.
+
+        The second quantity and what lies between are written to the arrays given, if any.
+        """
         first, *rest = (sums[:, k] for k in range(len(self.weights)))
         if self.shift:  # slopes may be negative: round to the nearest multiple
-            second = np.rint(first * 2.0**-self.shift)
-            first -= second * 2.0**self.shift
+            second = np.multiply(first, 2.0**-self.shift, out=second)
+            np.rint(second, out=second)
+            first -= np.multiply(second, 2.0**self.shift, out=room)
             rest = [second, *rest]
         return first, rest[-1], rest[0] if len(rest) == 2 else None
 
@@ -85,22 +91,26 @@ class CutScore:
         self.smallest = np.where(2 * m <= self.S, m * (self.S - m), np.inf)
 
     def rise(
-        self, GL: Floats, a: Floats, count: Floats | None, nodes: slice = slice(None)
+        self,
+        GL: Floats,
+        a: Floats,
+        count: Floats | None,
+        nodes: slice = slice(None),
+        room: Floats | None = None,
     ) -> Floats:
         """(GL - a G / S)^2 / (a b) of cuts (n, cuts), in place; 0 where a side is too small."""
         if self.l2:
-            a = a + self.l2
-        GL -= a * self.slope[nodes, None]
+            a += self.l2
+        GL -= np.multiply(a, self.slope[nodes, None], out=room)
         GL *= GL
-        product = self.S[nodes, None] - a
+        product = np.subtract(self.S[nodes, None], a, out=room)
         product *= a
-        smallest = self.smallest[nodes, None]
-        fits = product >= smallest
+        small = product < self.smallest[nodes, None]
         if count is not None:
-            fits &= count >= self.min_samples
-            fits &= count <= self.sizes[nodes, None] - self.min_samples
-        GL *= fits
-        GL /= np.maximum(product, smallest, out=product)
+            small |= count < self.min_samples
+            small |= count > self.sizes[nodes, None] - self.min_samples
+        np.copyto(product, np.inf, where=small)  # runs of cells: cheaper than two full passes
+        GL /= product
         return GL
 
     def total(self, rise: float, i: int) -> float:

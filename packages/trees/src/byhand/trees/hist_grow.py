@@ -19,6 +19,7 @@ Checked: exhaustive search over all splits of small trees; scikit-learn's held-o
 from __future__ import annotations
 
 import heapq
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -208,20 +209,35 @@ class _Grower:
         self.complete = int(codes.missing.argmin())
         self.categories = np.flatnonzero(categorical)
         self.with_missing = np.flatnonzero(codes.missing & ~categorical)
+        # Written over and over: fresh memory for each node would be zeroed by the system each time,
+        # which took the gains of 50 features from 60 to 290 us.
+        arrays, cells = len(packed.weights), 2 * self.D * self.width
+        self.cuts = np.empty(arrays * cells, dtype=np.int64)
+        self.sums = np.empty((arrays + 2) * cells)
+        self.indices = np.empty(max(1, CHUNK // self.D) * self.D, dtype=np.int64)
+        self.repeated = np.empty(len(self.indices))
 
     def histogram(self, rows: Int64s) -> Int64s:
         """Packed sums (arrays, D, 256) of some rows: one bincount over all features at once."""
         weights, D = self.packed.weights, self.D
-        total = np.zeros((len(weights), D * BINS))
+        total = np.empty((len(weights), D * BINS), dtype=np.int64)
         everything = len(rows) == len(self.codes.cells)
-        step = max(1, CHUNK // D)
+        step = len(self.indices) // D
         for first in range(0, len(rows), step):
             some, block = rows[first : first + step], slice(first, first + step)
-            cells = self.codes.cells[block] if everything else self.codes.cells.take(some, axis=0)
-            cells = cells.ravel().astype(np.int64)
+            n = len(some) * D
+            index, weight = self.indices[:n], self.repeated[:n]
+            index.reshape(-1, D)[...] = (
+                self.codes.cells[block] if everything else self.codes.cells.take(some, axis=0)
+            )
             for k, w in enumerate(weights):
-                total[k] += np.bincount(cells, w.take(some).repeat(D), D * BINS)
-        return total.astype(np.int64).reshape(-1, D, BINS)
+                weight.reshape(-1, D)[...] = w.take(some)[:, None]
+                part = np.bincount(index, weight, D * BINS)  # whole numbers below 2^53
+                if first:
+                    total[k] += part.astype(np.int64)
+                else:
+                    total[k] = part
+        return total.reshape(-1, D, BINS)
 
     def children(self, rows: Int64s, node: _Node, middle: int, number: int) -> list[_Node]:
         """Return the children that may be split further, with their histograms."""
@@ -259,7 +275,10 @@ class _Grower:
         if not nodes:
             return []
         # running sums (n, arrays, D, width); a cut behind the last code parts nothing
-        cut = np.array([node.histogram[..., : self.width] for node in nodes]).cumsum(axis=-1)
+        shape = len(nodes), len(self.packed.weights), self.D, self.width
+        cut = self.cuts[: math.prod(shape)].reshape(shape)
+        for node, running in zip(nodes, cut, strict=True):
+            node.histogram[..., : self.width].cumsum(axis=-1, out=running)
         G, total, _ = self.packed.unpack(cut[:, :, self.complete, -1].astype(np.float64))
         sizes = np.array([node.stop - node.start for node in nodes])
         score = CutScore(G, total, sizes, self.limits, self.packed)
@@ -268,6 +287,7 @@ class _Grower:
             rise[:, self.categories] = 0.0
         f = self.with_missing
         if len(f):  # the same cuts with the missing values on the left
+            rise = rise.copy()  # the next ones take its place
             missing = np.array([node.histogram[:, f, MISSING:] for node in nodes])
             other = self._rise(score, cut[:, :, f] + missing)
             to_left = np.zeros(rise.shape, dtype=np.bool_)
@@ -290,8 +310,11 @@ class _Grower:
     def _rise(self, score: CutScore, cut: Int64s) -> Floats:
         # all cuts of a node in one row: NumPy's loops are long
         n, arrays, *shape = cut.shape
-        sums = self.packed.unpack(cut.reshape(n, arrays, -1).astype(np.float64))
-        return score.rise(*sums).reshape(n, *shape)
+        cells = n * math.prod(shape)
+        packed = self.sums[: arrays * cells].reshape(n, arrays, -1)
+        second, room = self.sums[arrays * cells : (arrays + 2) * cells].reshape(2, n, -1)
+        packed[...] = cut.reshape(n, arrays, -1)
+        return score.rise(*self.packed.unpack(packed, second, room), room=room).reshape(n, *shape)
 
     def _draw_features(self, rise: Floats) -> list[set[int]] | None:
         """Rule out all but some features in each node; None where all are allowed."""
