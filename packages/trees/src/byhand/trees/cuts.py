@@ -54,10 +54,9 @@ def best_cuts(
     (V, width), m, S = packed.shape, len(places.node), len(places.starts)
     V = V if of_node is None else len(of_node)
     at = places.each if at is None else at
-    tied = np.count_nonzero(lines.tied) > 0
-    numbers = m if tied else m * target.width
+    numbers = m if np.count_nonzero(lines.tied) else m * target.width
     step = V if V * numbers <= 4 * BLOCK else max(1, BLOCK // numbers)
-    score = target.scorer(nodes, places, limits.min_weight, step)
+    score = target.scorer(nodes, places, limits.min_weight)
     best, drawn = np.empty((V, S)), []
     for v in range(0, V, step):
         if of_node is None:

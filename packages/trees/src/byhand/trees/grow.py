@@ -24,7 +24,7 @@ from .moments import Floats, Ints, Target, places_of
 from .presort import BLOCK, Presorted
 from .tree import Tree
 
-__all__ = ["CutFinder", "grow"]
+__all__ = ["CutFinder", "grow", "select_rows"]
 
 
 # (X, lines, packed, target, nodes, places, limits, rng) -> Cuts, as `best_cuts`
@@ -59,54 +59,53 @@ def grow(
     while True:
         nodes = target.describe(rows, starts, sizes)
         levels.append((nodes.value, nodes.impurity, sizes, nodes.weight, begin))
-        opened = nodes.mixed & (sizes >= least)
+        opened, S = nodes.mixed, len(sizes)
+        if least > 2:
+            opened &= sizes >= least
         if limits.min_weight > 0:
             opened &= nodes.weight >= 2 * limits.min_weight * (1 - 1e-12)
-        ids, S = opened.nonzero()[0], len(sizes)
+        ids = opened.nonzero()[0]
         if len(levels) > limits.max_depth or not len(ids):
             break
-        if len(ids) < S:
-            nodes = nodes.some(ids)
         places = places_of(sizes.take(ids), limits.min_samples_leaf)
         if splits or len(ids) < S:
             go = opened.view(np.int8)
             go[n_lefts:] *= 2
-            side[rows] = go.repeat(sizes)
-            half = int(np.count_nonzero(places.node < np.count_nonzero(go[:n_lefts])))
-            packed = _select_rows(lines, packed, side, half, len(places.node))
+            side.fill(0)
+            side[rows] = go = go.repeat(sizes)
+            half = int(np.count_nonzero(go == 1))
+            packed = select_rows(lines, packed, side, half, len(places.node))
+            nodes = nodes.some(ids) if len(ids) < S else nodes
         cuts = find_cuts(X, lines, packed, target, nodes, places, limits, rng)
-        found: Any = slice(None)  # all of them
         goes_left = places.each <= cuts.last.take(places.node)
         goes_right = ~goes_left
-        if np.count_nonzero(cuts.found) < len(ids):
+        found: Any = slice(None)
+        if np.count_nonzero(cuts.found) < len(ids):  # nodes without a cut are leaves
             found = cuts.found.nonzero()[0]
-            if not len(found):
-                break
-            side.fill(0)  # rows of nodes without a cut are closed from here on
             goes_left &= cuts.found.take(places.node)
             goes_right &= cuts.found.take(places.node)
-        chosen, ids, line, last = lines.rows(cuts.packed), ids[found], cuts.line[found], cuts.last
-        n_left = last - places.starts
+        ids, line, last, start = (a[found] for a in (ids, cuts.line, cuts.last, places.starts))
+        if not len(ids):
+            break
+        chosen, n_left = lines.rows(cuts.packed), last - start
         n_left += 1
-        n_left, n_right = n_left[found], (places.sizes - n_left)[found]
-        last = edge = last[found]
+        n_right, nan = places.sizes[found] - n_left, last
         if has_nan:  # the place where NaN stands, if the node has any
-            edge = places.starts[found]
-            edge = np.where(lines.nan_first[line], edge, edge + n_left + n_right - 1)
+            nan = np.where(lines.nan_first[line], start, start + n_left + n_right - 1)
         left = np.arange(first + S, first + S + len(ids))
-        split = (ids + first, left, left + len(ids), line)
-        around = (chosen.take(last), chosen.take(last + 1), chosen.take(edge))
-        splits.append((*split, *around, line if cuts.threshold is None else cuts.threshold[found]))
+        around = (chosen.take(last), chosen.take(last + 1), chosen.take(nan))
+        threshold = line if cuts.threshold is None else cuts.threshold[found]
+        splits.append((ids + first, left, left + len(ids), line, *around, threshold))
         rows = np.concatenate([chosen.compress(goes_left), chosen.compress(goes_right)])
         begin = begin.take(ids)
         begin = np.concatenate([begin, begin + n_left])
         sizes = np.concatenate([n_left, n_right])
         starts = sizes.cumsum() - sizes
         n_lefts, first = len(ids), first + S
-    return _assemble(X, lines, target, levels, splits)
+    return _assemble(X, lines, target.exponent, levels, splits)
 
 
-def _select_rows(lines: Presorted, packed: Ints, side: Ints, half: int, m: int) -> Ints:
+def select_rows(lines: Presorted, packed: Ints, side: Ints, half: int, m: int) -> Ints:
     """Lines (V, m) of the rows whose side is 1, `half` of them, and then those of side 2."""
     V, width = packed.shape
     out = np.empty((V, m), dtype=packed.dtype)
@@ -120,14 +119,13 @@ def _select_rows(lines: Presorted, packed: Ints, side: Ints, half: int, m: int) 
 
 
 def _assemble(
-    X: NDArray[np.floating], lines: Presorted, target: Target, levels: list[Any], splits: list[Any]
+    X: NDArray[np.floating], lines: Presorted, exponent: int, levels: list[Any], splits: list[Any]
 ) -> tuple[Tree, Ints]:
     """Put the nodes in preorder and find the thresholds."""
     value, impurity, size, weight, begin = map(np.concatenate, zip(*levels, strict=True))
-    value, impurity = target.restore(value, impurity)
     # begin: place of the first row if leaves stand from left to right, and so do their trees.
     # A node comes before those that begin behind it, and before its part that begins with it.
-    order = np.lexsort((-size, begin))
+    order = (begin * (size.max() + 1) - size).argsort()
     M = len(size)
     number = np.empty(M, dtype=np.int64)
     number[order] = np.arange(M)
@@ -142,7 +140,7 @@ def _assemble(
         # NaN goes where it went in training; if there was none, where most rows went.
         most = size[children[0]] > size[children[1]]
         nan_left[at] = np.where(np.isnan(z), lines.nan_first[line], most)
-    value = value[order][:, None, :]
+    value = np.ldexp(value[order], exponent)[:, None]
     sizes = (impurity[order], size[order], weight[order], value, nan_left)
     return Tree(left, right, feature, threshold, *sizes), number[: len(levels[0][0])]
 
