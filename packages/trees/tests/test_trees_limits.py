@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -261,6 +262,29 @@ def test_presorted_lines_hold_each_row_once_and_codes_ascend() -> None:
     assert np.isnan(X[rows[1, -10:], 1]).all()
     assert np.isnan(X[rows[2, :10], 1]).all()
     assert lines.tied.all()
+
+
+@pytest.mark.parametrize("kind", ["distinct", "float32", "ties", "missing", "weights"])
+def test_memory_stays_within_32_bytes_per_row_and_feature(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    n, d = 40000, 24
+    X = rng.normal(size=(n, d))
+    y, w = X[:, 0] * X[:, 1] + rng.normal(size=n), rng.random(n) if kind == "weights" else None
+    if kind == "float32":
+        X = X.astype(np.float32)
+    if kind == "ties":
+        X = np.round(X, 2)
+    if kind == "missing":
+        X[:, :8][rng.random((n, 8)) < 0.1] = np.nan  # a feature with NaN stands twice
+    for model, target in (
+        (DecisionTreeRegressor(max_depth=3), y),
+        (DecisionTreeClassifier(max_depth=3), np.digitize(y, [-1.0, 0.0, 1.0])),
+    ):
+        tracemalloc.start()
+        model.fit(X, target, w)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak <= 32 * n * d
 
 
 def test_importances_by_hand() -> None:

@@ -6,7 +6,7 @@ Differs: float64 input is not rounded to float32; of equal cuts the lowest featu
          scikit-learn draws one; a node is pure when its targets are equal, whatever their scale.
          Class counts and whole weights are summed exactly, real weights and targets in fixed
          point of the node's own scale (see moments); NaN goes to the side that gains more.
-Cost:    O(N D) per level; 16 bytes per row and feature.
+Cost:    O(N D) per level; up to 32 bytes per row and feature.
 Checked: exhaustive search at every node in exact fractions; Quinlan's play-tennis; scikit-learn.
 """
 
