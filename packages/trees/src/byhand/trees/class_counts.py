@@ -17,7 +17,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .moments import TINY, Floats, Ints, Nodes, Places, Scorer, Target, fixed_deviations
 
@@ -102,11 +101,7 @@ class ClassTarget(Target):
     def _purity(self, L: Ints, n: Any) -> Floats:
         """Negated n times the impurity of class weights L (K, ...), sum n, up to a constant n."""
         if self.entropy:
-            return np.asarray(_x_log2_x(L).sum(axis=0) - _x_log2_x(n))
+            L, n = (x * np.log2(np.maximum(x, 1)) for x in (L, n))  # whole numbers; 0 log 0 is 0
+            return np.asarray(L.sum(axis=0) - n)
         L = L.astype(np.float64)
         return np.asarray(np.einsum("k...,k...->...", L, L) / n)
-
-
-def _x_log2_x(x: NDArray[Any]) -> Floats:
-    """X log2 x of whole numbers; 0 log 0 is 0."""
-    return np.asarray(x * np.log2(np.maximum(x, 1)))

@@ -78,8 +78,7 @@ def best_cuts(
     if limits.n_candidates and of_node is None:
         best *= _drawn_lines(best > 0, lines.feature, limits.n_candidates, rng)
     top, line = np.maximum.reduce(best), best.argmax(axis=0)
-    in_gain = in_packed = (line * m).take(places.node)
-    in_gain += places.each
+    in_gain = in_packed = (line * m).take(places.node) + places.each
     if limits.random_cuts:
         last, threshold = (np.concatenate(a)[line, np.arange(S)] for a in zip(*drawn, strict=True))
     if of_node is not None:

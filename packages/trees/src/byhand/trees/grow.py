@@ -90,11 +90,13 @@ def grow(
             break
         chosen, n_left = lines.rows(cuts.packed), last - start
         n_left += 1
-        n_right, nan = places.sizes[found] - n_left, last
-        if has_nan:  # the place where NaN stands, if the node has any
-            nan = np.where(lines.nan_first[line], start, start + n_left + n_right - 1)
+        n_right, before = places.sizes[found] - n_left, chosen.take(last)
+        nan = before
+        if has_nan:  # the row where NaN stands, if the node has any
+            at = np.where(lines.nan_first[line], start, start + n_left + n_right - 1)
+            nan = chosen.take(at)
         left = np.arange(first + S, first + S + len(ids))
-        around = (chosen.take(last), chosen.take(last + 1), chosen.take(nan))
+        around = before, chosen.take(last + 1), nan
         threshold = line if cuts.threshold is None else cuts.threshold[found]
         splits.append((ids + first, left, left + len(ids), line, *around, threshold))
         rows = np.concatenate([chosen.compress(goes_left), chosen.compress(goes_right)])

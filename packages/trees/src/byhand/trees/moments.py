@@ -136,7 +136,8 @@ class Target:
             gain *= gain
             gain += least_gain
             if codes is not None:
-                gain[:, :-1] *= codes[:, 1:] != codes[:, :-1]  # no cut between equal values
+                # no cut between equal values (half the time of a product with booleans)
+                np.copyto(gain[:, :-1], 0, where=codes[:, 1:] == codes[:, :-1])
             return gain
 
         return score
