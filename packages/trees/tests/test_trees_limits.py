@@ -19,6 +19,7 @@ from byhand.trees import (
     RandomForestRegressor,
     cost_complexity_path,
 )
+from byhand.trees.moments import fixed_deviations
 from byhand.trees.presort import presort, sorted_rows
 
 Check = Callable[..., int]
@@ -313,3 +314,13 @@ def test_importances_by_hand() -> None:
 def test_a_rule_out_of_range_is_refused_by_name(name: str, value: Any, error: Any) -> None:
     with pytest.raises(error, match=name):
         DecisionTreeRegressor(**{name: value}).fit([[0.0], [1.0]], [0.0, 1.0])
+
+
+def test_deviations_in_fixed_point_sum_to_zero_in_each_node() -> None:
+    """What rounding leaves would run on into the sums of the nodes behind."""
+    deviations, sizes = np.random.default_rng(0).normal(size=90), np.array([20, 30, 40])
+    starts = sizes.cumsum() - sizes
+    deviations -= (np.add.reduceat(deviations, starts) / sizes).repeat(sizes)
+    z = fixed_deviations(deviations, np.full(3, 2.0**20), starts, sizes)
+    assert np.add.reduceat(z, starts).tolist() == [0, 0, 0]
+    assert np.abs(z[1] / 2.0**20 - deviations[1]) < 2.0**-20

@@ -140,16 +140,18 @@ def _assemble(
     threshold, nan_left = np.full(M, -2.0), np.zeros(M, dtype=np.uint8)
     if splits:
         node, *children, line, a, b, edge, drawn = map(np.concatenate, zip(*splits, strict=True))
-        at, cut_feature = number[node], lines.feature[line]
-        left[at], right[at], feature[at] = number[children[0]], number[children[1]], cut_feature
+        at, cut_feature = number.take(node), lines.feature.take(line)
+        left[at], right[at] = (number.take(child) for child in children)
+        feature[at] = cut_feature
         x, y, z = (X[row % len(X), cut_feature].astype(np.float64) for row in (a, b, edge))
         threshold[at] = drawn if drawn.dtype == np.float64 else _between(x, y)
         # NaN goes where it went in training; if there was none, where most rows went.
-        most = size[children[0]] > size[children[1]]
+        most = size.take(children[0]) > size.take(children[1])
         nan_left[at] = np.where(np.isnan(z), lines.nan_first[line], most)
-    value = np.ldexp(value[order], exponent)[:, None]
-    sizes = (impurity[order], size[order], weight[order], value, nan_left)
-    return Tree(left, right, feature, threshold, *sizes), number[: len(levels[0][0])]
+    value = np.ldexp(value.take(order, axis=0), exponent)[:, None]
+    sizes = impurity.take(order), size.take(order), weight.take(order)
+    tree = Tree(left, right, feature, threshold, *sizes, value, nan_left)
+    return tree, number[: len(levels[0][0])]
 
 
 def _between(a: Floats, b: Floats) -> Floats:

@@ -46,11 +46,14 @@ class Nodes(NamedTuple):
     value: Floats  # (S, K) prediction
     weight: Floats  # (S,)
     mass: Floats  # (S,) weight in the fixed-point units of the node
-    sums: Ints  # (S, K) mass of each class; (S,) and unused for real targets
+    sums: Ints  # (S, K) mass of each class; unused for real targets
 
     def some(self, ids: Ints) -> Nodes:
         """Return what cuts need to know of the nodes with these numbers."""
-        return Nodes(*self[:-3], *(a.take(ids, axis=0) for a in self[-3:]))
+        mass = self.mass.take(ids)
+        weight = mass if self.weight is self.mass else self.weight.take(ids)
+        sums = mass if self.sums is self.mass else self.sums.take(ids, axis=0)
+        return Nodes(*self[:3], weight, mass, sums)
 
 
 class Places(NamedTuple):
@@ -181,7 +184,7 @@ class RealTarget(Target):
                 mean = np.ldexp(mean, -2 * half)
                 impurity = np.ldexp(impurity, 2 * self.exponent - 4 * half)
         base += mean
-        return Nodes(mixed, impurity, base[:, None], weight, mass, starts)
+        return Nodes(mixed, impurity, base[:, None], weight, mass, mass)
 
 
 def fixed_deviations(wy: Floats, scale: Floats, starts: Ints, sizes: Ints) -> Ints:
