@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -102,11 +103,12 @@ def test_the_largest_doubles_do_not_overflow() -> None:
 
 def test_a_share_of_the_weight_is_asked_of_both_sides_without_weights_too() -> None:
     """One row of twenty parts best; a cut must leave a tenth of them, two rows, on each side."""
-    X, y = np.arange(20.0)[:, None], np.array([9.0] + [0.0] * 18 + [1.0])
-    for criterion in ("squared_error", "poisson"):
+    X, y = np.arange(20.0)[:, None], np.array([9.0] + [0.1] * 18 + [1.0])
+    for criterion, target in itertools.product(("squared_error", "poisson"), (y, y[::-1])):
         rule: Any = {"criterion": criterion, "min_weight_fraction_leaf": 0.1}
-        tree = DecisionTreeRegressor(**rule).fit(X, y).tree_
+        tree = DecisionTreeRegressor(**rule).fit(X, target).tree_
         assert tree.n_node_samples.min() >= 2
+        assert tree.node_count > 1
     for criterion in ("gini", "entropy"):
         rule = {"criterion": criterion, "min_weight_fraction_leaf": 0.1}
         tree = DecisionTreeClassifier(**rule).fit(X, y > 5).tree_

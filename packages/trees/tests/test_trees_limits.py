@@ -324,3 +324,25 @@ def test_deviations_in_fixed_point_sum_to_zero_in_each_node() -> None:
     z = fixed_deviations(deviations, np.full(3, 2.0**20), starts, sizes)
     assert np.add.reduceat(z, starts).tolist() == [0, 0, 0]
     assert np.abs(z[1] / 2.0**20 - deviations[1]) < 2.0**-20
+
+
+def test_no_weight_vanishes_beside_a_large_one() -> None:
+    """Weights of 1e-30 beside 1e3 are less than the last digit of a sum; all rows are parted."""
+    X, w = np.arange(12.0)[:, None], np.where(np.arange(12) % 3 == 0, 1e3, 1e-30)
+    y = np.array([0.0, 1.0, 2.0, 3.0] * 3)
+    for model, target in (
+        (DecisionTreeRegressor(), y),
+        (DecisionTreeClassifier(), y % 2),
+        (DecisionTreeClassifier(criterion="entropy"), y),
+    ):
+        fitted: Any = model.fit(X, target, w)
+        assert np.isfinite(fitted.tree_.impurity).all()
+        assert fitted.predict(X).tolist() == target.tolist()
+
+
+def test_nothing_is_left_below_a_cut_that_gains_too_little() -> None:
+    """Exclusive or: the first cut gains nothing, the two below it half of the impurity each."""
+    X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
+    assert DecisionTreeClassifier(min_impurity_decrease=0.2).fit(X, y).tree_.node_count == 1
+    assert DecisionTreeClassifier(max_leaf_nodes=2).fit(X, y).tree_.node_count == 3
+    assert DecisionTreeClassifier(ccp_alpha=0.3).fit(X, y).tree_.node_count == 1
