@@ -68,10 +68,12 @@ LOSSES = Choice("squared_error", "absolute_error", "huber", "quantile")
 
 def row(cls: Any, data: Any, settings: dict[str, Any], exempt: dict[str, str], **more: Any) -> Any:
     """A row with the domains of the parameters that the class has."""
+    label: Any = more.pop("label", "")
     names = set(inspect.signature(cls).parameters) - {"random_state"}
     domains = {name: DOMAINS[name] for name in sorted(names & set(DOMAINS))} | more
     settings = {"random_state": 0, **settings}
-    return EstimatorRow(cls, settings, data=data, domains=domains, nan="handled", exempt=exempt)
+    shared: Any = {"data": data, "domains": domains, "exempt": exempt, "label": label}
+    return EstimatorRow(cls, settings, nan="handled", **shared)
 
 
 def rates() -> Data:
@@ -89,7 +91,14 @@ DRAWN = {
 ROWS = [
     row(DecisionTreeClassifier, "classification", {}, {}, criterion=IMPURITY),
     row(DecisionTreeRegressor, "regression", {}, {}, criterion=SQUARED_OR_POISSON),
-    row(DecisionTreeRegressor, rates, {"criterion": "poisson"}, {}, criterion=SQUARED_OR_POISSON),
+    row(
+        DecisionTreeRegressor,
+        rates,
+        {"criterion": "poisson"},
+        {},
+        criterion=SQUARED_OR_POISSON,
+        label="poisson",
+    ),
     row(RandomForestClassifier, "classification", FEW, DRAWN, criterion=IMPURITY),
     row(RandomForestRegressor, "regression", FEW, DRAWN, criterion=SQUARED),
     row(ExtraTreesClassifier, "classification", FEW, {}, criterion=IMPURITY),
