@@ -7,6 +7,8 @@ import inspect
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from byhand.trees import (
     DecisionTreeClassifier,
     DecisionTreeRegressor,
@@ -21,7 +23,18 @@ from byhand.trees import (
     export_text,
     plot_tree,
 )
-from byhand_testkit import Choice, EstimatorRow, ExemptRow, Flag, Free, Integer, Real, load_rows
+from byhand_testkit import (
+    Choice,
+    Data,
+    EstimatorRow,
+    ExemptRow,
+    Flag,
+    Free,
+    Integer,
+    Real,
+    load_rows,
+    named_data,
+)
 
 SHARE = Real(0, 1, low_open=True, high_open=True)
 DOMAINS: dict[str, Any] = {
@@ -49,15 +62,24 @@ DOMAINS: dict[str, Any] = {
 }
 IMPURITY = Choice("gini", "entropy", "log_loss")
 SQUARED = Choice("squared_error")
+SQUARED_OR_POISSON = Choice("squared_error", "poisson")
 LOSSES = Choice("squared_error", "absolute_error", "huber", "quantile")
 
 
-def row(cls: Any, data: str, settings: dict[str, Any], exempt: dict[str, str], **more: Any) -> Any:
+def row(cls: Any, data: Any, settings: dict[str, Any], exempt: dict[str, str], **more: Any) -> Any:
     """A row with the domains of the parameters that the class has."""
+    label: Any = more.pop("label", "")
     names = set(inspect.signature(cls).parameters) - {"random_state"}
     domains = {name: DOMAINS[name] for name in sorted(names & set(DOMAINS))} | more
     settings = {"random_state": 0, **settings}
-    return EstimatorRow(cls, settings, data=data, domains=domains, nan="handled", exempt=exempt)
+    shared: Any = {"data": data, "domains": domains, "exempt": exempt, "label": label}
+    return EstimatorRow(cls, settings, nan="handled", **shared)
+
+
+def rates() -> Data:
+    """Targets above 0."""
+    data = named_data("regression")
+    return Data(data.X, np.exp(data.y))
 
 
 FEW = {"n_estimators": 4}
@@ -68,7 +90,15 @@ DRAWN = {
 
 ROWS = [
     row(DecisionTreeClassifier, "classification", {}, {}, criterion=IMPURITY),
-    row(DecisionTreeRegressor, "regression", {}, {}, criterion=SQUARED),
+    row(DecisionTreeRegressor, "regression", {}, {}, criterion=SQUARED_OR_POISSON),
+    row(
+        DecisionTreeRegressor,
+        rates,
+        {"criterion": "poisson"},
+        {},
+        criterion=SQUARED_OR_POISSON,
+        label="poisson",
+    ),
     row(RandomForestClassifier, "classification", FEW, DRAWN, criterion=IMPURITY),
     row(RandomForestRegressor, "regression", FEW, DRAWN, criterion=SQUARED),
     row(ExtraTreesClassifier, "classification", FEW, {}, criterion=IMPURITY),

@@ -36,6 +36,12 @@ def purity(y: list[Any], w: list[Fraction], criterion: str) -> Any:
         exact = [Fraction(v) for v in y]
         mean = sum((a * b for a, b in zip(w, exact, strict=True)), Fraction(0)) / total
         return -sum((a * (b - mean) ** 2 for a, b in zip(w, exact, strict=True)), Fraction(0))
+    if criterion == "poisson":  # half deviance sum w (y log(y / mean) - y + mean): the rest is 0
+        centre = math.fsum(float(a) * b for a, b in zip(w, y, strict=True)) / float(total)
+        if centre == 0:
+            return -math.inf  # no such side
+        terms = (float(a) * b * math.log(b / centre) for a, b in zip(w, y, strict=True) if b > 0)
+        return -math.fsum(terms)
     shares = [
         sum((a for a, b in zip(w, y, strict=True) if b == c), Fraction(0)) / total for c in set(y)
     ]
@@ -61,7 +67,9 @@ def cuts_of(
                 left = [i for i in rows if X[i, f] <= t] + (missing if nan_left else [])
                 right = [i for i in rows if i not in set(left)]
                 if len(left) >= min_leaf and len(right) >= min_leaf and left and right:
-                    yield PlainCut(part(left) + part(right) - whole, f, t, nan_left)
+                    gain = part(left) + part(right) - whole
+                    if gain > -math.inf:
+                        yield PlainCut(gain, f, t, nan_left)
 
 
 def best_cut(
@@ -135,7 +143,10 @@ def check_every_cut(
         # Gains are differences of purities: an error is relative to the node's purity, or for
         # classes to its weight (the impurity is at most 1).
         scale = whole if criterion == "squared_error" else sum((w[i] for i in rows), Fraction(0))
-        assert float(gain) >= float(best.gain) - rtol * abs(float(scale)), (node, gain, best)
+        if criterion == "poisson":  # sums are relative to that of the targets
+            scale = sum((w[i] * Fraction(targets[i]) for i in rows), Fraction(0))
+        slack = abs(scale) * (Fraction(rtol) if isinstance(gain, Fraction) else rtol)
+        assert gain >= best.gain - slack, (node, gain, best)
     return int((tree.children_left >= 0).sum())
 
 

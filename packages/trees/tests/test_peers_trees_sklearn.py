@@ -53,6 +53,22 @@ def test_a_regression_tree_of_depth_six_has_the_same_nodes(weighted: bool) -> No
         )
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_poisson_tree_has_the_same_nodes(weighted: bool) -> None:
+    X, _ = regression(5000)
+    rng = np.random.default_rng(0)
+    y = rng.poisson(np.exp(X[:, 0] + 0.5 * X[:, 1] * X[:, 2])).astype(float)
+    w = rng.random(5000) if weighted else None
+    options: Any = {"criterion": "poisson", "max_depth": 5, "min_samples_leaf": 40}
+    ours = byhand.trees.DecisionTreeRegressor(**options).fit(X, y, w).tree_
+    peer = sklearn_tree.DecisionTreeRegressor(random_state=0, **options).fit(X, y, w).tree_
+    for name in ("children_left", "children_right", "feature", "threshold", "n_node_samples"):
+        assert np.array_equal(getattr(ours, name), getattr(peer, name)), name
+    gap = float(np.abs(ours.impurity - peer.impurity).max() / peer.impurity.max())
+    weights = ", weights" if weighted else ""
+    agreement("DecisionTreeRegressor", PEER, f"poisson impurity{weights}", gap, 1e-10)
+
+
 @pytest.mark.parametrize("criterion", ["gini", "entropy"])
 def test_nodes_of_a_classification_tree_have_the_same_impurities(criterion: str) -> None:
     X, y = classes(5000, 3)

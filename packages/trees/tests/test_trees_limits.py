@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,7 @@ from byhand.trees import (
     RandomForestRegressor,
     cost_complexity_path,
 )
+from byhand.trees.moments import fixed_deviations
 from byhand.trees.presort import presort, sorted_rows
 
 Check = Callable[..., int]
@@ -263,6 +265,29 @@ def test_presorted_lines_hold_each_row_once_and_codes_ascend() -> None:
     assert lines.tied.all()
 
 
+@pytest.mark.parametrize("kind", ["distinct", "float32", "ties", "missing", "weights"])
+def test_memory_stays_within_32_bytes_per_row_and_feature(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    n, d = 40000, 24
+    X = rng.normal(size=(n, d))
+    y, w = X[:, 0] * X[:, 1] + rng.normal(size=n), rng.random(n) if kind == "weights" else None
+    if kind == "float32":
+        X = X.astype(np.float32)
+    if kind == "ties":
+        X = np.round(X, 2)
+    if kind == "missing":
+        X[:, :8][rng.random((n, 8)) < 0.1] = np.nan  # a feature with NaN stands twice
+    for model, target in (
+        (DecisionTreeRegressor(max_depth=3), y),
+        (DecisionTreeClassifier(max_depth=3), np.digitize(y, [-1.0, 0.0, 1.0])),
+    ):
+        tracemalloc.start()
+        model.fit(X, target, w)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak <= 32 * n * d
+
+
 def test_importances_by_hand() -> None:
     """Gini 5/8; the first cut leaves 1/2 in half of the rows, the second nothing."""
     X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
@@ -289,3 +314,35 @@ def test_importances_by_hand() -> None:
 def test_a_rule_out_of_range_is_refused_by_name(name: str, value: Any, error: Any) -> None:
     with pytest.raises(error, match=name):
         DecisionTreeRegressor(**{name: value}).fit([[0.0], [1.0]], [0.0, 1.0])
+
+
+def test_deviations_in_fixed_point_sum_to_zero_in_each_node() -> None:
+    """What rounding leaves would run on into the sums of the nodes behind."""
+    deviations, sizes = np.random.default_rng(0).normal(size=90), np.array([20, 30, 40])
+    starts = sizes.cumsum() - sizes
+    deviations -= (np.add.reduceat(deviations, starts) / sizes).repeat(sizes)
+    z = fixed_deviations(deviations, np.full(3, 2.0**20), starts, sizes)
+    assert np.add.reduceat(z, starts).tolist() == [0, 0, 0]
+    assert np.abs(z[1] / 2.0**20 - deviations[1]) < 2.0**-20
+
+
+def test_no_weight_vanishes_beside_a_large_one() -> None:
+    """Weights of 1e-30 beside 1e3 are less than the last digit of a sum; all rows are parted."""
+    X, w = np.arange(12.0)[:, None], np.where(np.arange(12) % 3 == 0, 1e3, 1e-30)
+    y = np.array([0.0, 1.0, 2.0, 3.0] * 3)
+    for model, target in (
+        (DecisionTreeRegressor(), y),
+        (DecisionTreeClassifier(), y % 2),
+        (DecisionTreeClassifier(criterion="entropy"), y),
+    ):
+        fitted: Any = model.fit(X, target, w)
+        assert np.isfinite(fitted.tree_.impurity).all()
+        assert fitted.predict(X).tolist() == target.tolist()
+
+
+def test_nothing_is_left_below_a_cut_that_gains_too_little() -> None:
+    """Exclusive or: the first cut gains nothing, the two below it half of the impurity each."""
+    X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
+    assert DecisionTreeClassifier(min_impurity_decrease=0.2).fit(X, y).tree_.node_count == 1
+    assert DecisionTreeClassifier(max_leaf_nodes=2).fit(X, y).tree_.node_count == 3
+    assert DecisionTreeClassifier(ccp_alpha=0.3).fit(X, y).tree_.node_count == 1

@@ -28,6 +28,12 @@ def numbers(n: int, d: int, dtype: str = "float64") -> tuple[Any, ...]:
     return X.astype(np.float32).astype(dtype), y
 
 
+def counts(n: int, d: int, dtype: str = "float64") -> tuple[Any, ...]:
+    """A target of whole numbers from 0 on, about 1 in the mean."""
+    X, y = numbers(n, d, dtype)
+    return X, np.random.default_rng(0).poisson(np.exp(y / y.std())).astype(float)
+
+
 def bundled(name: str) -> tuple[Any, ...]:
     """A data set that comes with scikit-learn."""
     import sklearn.datasets
@@ -170,6 +176,17 @@ CASES = [
         dtype="float32",
     ),
     Case(
+        "CART fit, gini, depth 6 (memory)",
+        peer="scikit-learn",
+        sizes=({"n": 10000, "d": 50}, {"n": 100000, "d": 50}),
+        make=classes,
+        **fit("DecisionTreeClassifier", max_depth=6, random_state=0),
+        bar=0.25,
+        deviation=node_counts,
+        tolerance=0.1,
+        repeats=5,
+    ),
+    Case(
         "CART fit, entropy",
         peer="scikit-learn",
         sizes=BIG[:1],
@@ -184,9 +201,29 @@ CASES = [
         sizes=BIG,
         make=numbers,
         **fit("DecisionTreeRegressor", random_state=0),
-        bar=(0.4, None, None),
+        bar=(0.4, 0.4, None),
         deviation=node_counts,
         tolerance=0.02,
+    ),
+    Case(
+        "CART fit, Poisson deviance",
+        peer="scikit-learn",
+        sizes=FLAT[:1],
+        make=counts,
+        **fit("DecisionTreeRegressor", criterion="poisson", random_state=0),
+        deviation=node_counts,
+        tolerance=0.05,
+    ),
+    Case(
+        "CART fit, gini, breast cancer (569 rows)",
+        peer="scikit-learn",
+        sizes=({"name": "breast_cancer"},),
+        make=bundled,
+        **fit("DecisionTreeClassifier", random_state=0),
+        bar=1.5,
+        deviation=node_counts,
+        tolerance=0.2,
+        repeats=15,
     ),
     Case(
         "CART fit, gini, digits (10 classes)",
@@ -271,6 +308,15 @@ CASES = [
         repeats=5,
     ),
     Case(
+        "tree predict, gini, breast cancer (569 rows)",
+        peer="scikit-learn",
+        sizes=({"name": "breast_cancer"},),
+        make=bundled,
+        **predict("DecisionTreeClassifier", "predict_proba"),
+        bar=1.5,
+        tolerance=0.0,
+    ),
+    Case(
         "tree predict, gini",
         peer="scikit-learn",
         sizes=PREDICT,
@@ -291,7 +337,7 @@ CASES = [
     Case(
         "random forest predict, 50 trees",
         peer="scikit-learn",
-        sizes=({"n": 1000, "d": 10}, {"n": 10000, "d": 10}),
+        sizes=({"n": 1000, "d": 10}, {"n": 10000, "d": 10}, {"n": 10000, "d": 50}),
         make=classes,
         **predict("RandomForestClassifier", "predict_proba", n_estimators=50),
         bar=1.5,

@@ -21,11 +21,8 @@ from numpy.typing import NDArray
 
 from byhand.utils.execute import Executor, map_reduce
 
-from .cuts import best_cuts
-from .drawn_cuts import drawn_cuts
 from .ensemble import Forest
-from .forest_grow import lines_of_trees
-from .grow import grow
+from .grow import grow, select_rows
 from .limits import Limits
 from .losses import Loss, SquaredLoss
 from .moments import Floats, RealTarget
@@ -71,7 +68,8 @@ def boosting_rounds(
         if subsample < 1:
             in_bag = np.zeros(n, dtype=np.bool_)
             in_bag[rng.permutation(n)[: max(1, int(subsample * n))]] = True
-            bag = lines_of_trees(data.lines, in_bag[None])
+            m, side = int(np.count_nonzero(in_bag)), in_bag.view(np.int8)
+            bag = data.lines._replace(packed=select_rows(data.lines, data.lines.packed, side, m, m))
             w = in_bag * (1.0 if data.weight is None else data.weight)
         slope = data.loss.negative_gradient(data.y, raw, w).reshape(n, K)
         tasks = [(slope[:, k], k, int(rng.integers(2**62))) for k in range(K)]
@@ -91,8 +89,7 @@ def _fit_slope(
     """Tree for one score, the best steps in its leaves, and each row's leaf."""
     slope, k, seed = task
     target, rng = RealTarget(slope, data.weight), np.random.default_rng(seed)
-    find = drawn_cuts if data.limits.n_candidates else best_cuts
-    tree = trim(grow(data.X, data.lines, target, data.limits, rng, find)[0], data.limits)
+    tree = trim(grow(data.X, data.lines, target, data.limits, rng)[0], data.limits)
     leaf = tree.apply(data.X)
     if not isinstance(data.loss, SquaredLoss):  # whose best step is the mean slope
         rows = slice(None) if in_bag is None else in_bag

@@ -25,29 +25,11 @@ def class_weights(
     codes: NDArray[np.int64],
     weight: NDArray[np.float64] | None,
 ) -> NDArray[np.float64] | None:
-    """Weight of each row, given that of its class.
+    """Weight of each row (N,), None for ones, given its class number and the K classes.
 
-    Parameters
-    ----------
-    class_weight : dict, "balanced" or None
-        Weight of each label (1 if it is missing), or N / (K times the rows of the class).
-    classes : (K,) array
-    codes : (N,) array
-        Class number of each row.
-    weight : (N,) array or None
-        Weight of each row; None for ones.
+    `class_weight` holds the weight of each label (1 if it is missing), or is None, or "balanced":
+    N / (K times the rows of the class).
 
-    Returns
-    -------
-    (N,) array, or None for ones
-
-    Raises
-    ------
-    ValueError
-        If a label is no class, a weight is negative, or class_weight is no option.
-
-    Examples
-    --------
     >>> import numpy as np
     >>> class_weights("balanced", np.array(["a", "b"]), np.array([0, 1, 1, 1]), None)
     array([2.    , 0.6667, 0.6667, 0.6667])

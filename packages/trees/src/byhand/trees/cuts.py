@@ -54,10 +54,9 @@ def best_cuts(
     (V, width), m, S = packed.shape, len(places.node), len(places.starts)
     V = V if of_node is None else len(of_node)
     at = places.each if at is None else at
-    tied = np.count_nonzero(lines.tied) > 0
-    numbers = m if tied else m * target.width
+    numbers = m if np.count_nonzero(lines.tied) else m * target.width
     step = V if V * numbers <= 4 * BLOCK else max(1, BLOCK // numbers)
-    score = target.scorer(nodes, places, limits.min_weight, step)
+    score = target.scorer(nodes, places, limits.min_weight)
     best, drawn = np.empty((V, S)), []
     for v in range(0, V, step):
         if of_node is None:
@@ -79,8 +78,7 @@ def best_cuts(
     if limits.n_candidates and of_node is None:
         best *= _drawn_lines(best > 0, lines.feature, limits.n_candidates, rng)
     top, line = np.maximum.reduce(best), best.argmax(axis=0)
-    in_gain = in_packed = (line * m).take(places.node)
-    in_gain += places.each
+    in_gain = in_packed = (line * m).take(places.node) + places.each
     if limits.random_cuts:
         last, threshold = (np.concatenate(a)[line, np.arange(S)] for a in zip(*drawn, strict=True))
     if of_node is not None:

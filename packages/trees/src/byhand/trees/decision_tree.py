@@ -6,7 +6,7 @@ Differs: float64 input is not rounded to float32; of equal cuts the lowest featu
          scikit-learn draws one; a node is pure when its targets are equal, whatever their scale.
          Class counts and whole weights are summed exactly, real weights and targets in fixed
          point of the node's own scale (see moments); NaN goes to the side that gains more.
-Cost:    O(N D) per level; 16 bytes per row and feature.
+Cost:    O(N D) per level; up to 32 bytes per row and feature.
 Checked: exhaustive search at every node in exact fractions; Quinlan's play-tennis; scikit-learn.
 """
 
@@ -33,6 +33,7 @@ from .grow import grow
 from .importances import tree_importances
 from .limits import limits_of
 from .moments import Floats, Ints, RealTarget, Target
+from .poisson import PoissonTarget
 from .presort import presort
 from .tree import Tree, check_tree
 from .trim import trim
@@ -190,7 +191,7 @@ class DecisionTreeClassifier(ClassifierMixin, TreeEstimator):
     def predict_proba(self, X: object) -> Floats:
         """Class shares of each row's leaf, (n_samples, n_classes)."""
         leaves = self.apply(X)
-        return np.asarray(self.tree_.value[leaves, 0])
+        return self.tree_.value[:, 0].take(leaves, axis=0)
 
     def predict_log_proba(self, X: object) -> Floats:
         """Logarithm of `predict_proba`, -inf for 0."""
@@ -200,7 +201,7 @@ class DecisionTreeClassifier(ClassifierMixin, TreeEstimator):
     def predict(self, X: object) -> NDArray[Any]:
         """Largest class of each row's leaf, of equal ones the first, (n_samples,)."""
         leaves = self.apply(X)
-        return np.asarray(self.classes_[self.tree_.value[:, 0].argmax(axis=1)[leaves]])
+        return np.asarray(self.classes_.take(self.tree_.value[:, 0].argmax(axis=1).take(leaves)))
 
 
 class DecisionTreeRegressor(RegressorMixin, TreeEstimator):
@@ -208,8 +209,9 @@ class DecisionTreeRegressor(RegressorMixin, TreeEstimator):
 
     Parameters
     ----------
-    criterion : {"squared_error"}, default "squared_error"
-        Impurity of a node: the variance.
+    criterion : {"squared_error", "poisson"}, default "squared_error"
+        Impurity of a node: the variance, or half the mean Poisson deviance of targets >= 0.
+        There is no "absolute_error": medians do not come from cumulative sums.
     splitter : {"best", "random"}, default "best"
         "random" draws one threshold for each feature and takes the best of these.
     max_depth : int or None, default None
@@ -277,12 +279,17 @@ class DecisionTreeRegressor(RegressorMixin, TreeEstimator):
         """Grow the tree; rows of weight 0 are left out."""
         Z = self._check_X(X, fitting=True, allow_nan=True, dtype="float")
         target = check_target(y, len(Z))
-        check_choice(self.criterion, "criterion", ("squared_error",))
+        criterion = check_choice(self.criterion, "criterion", ("squared_error", "poisson"))
         weight = check_sample_weight(sample_weight, len(Z))
-        learned = self._grow_tree(Z, weight, lambda rows, w: RealTarget(target[rows], w))
+        kind = RealTarget
+        if criterion == "poisson":
+            kind = PoissonTarget
+            if (target < 0).any() or not target[weight != 0].any():  # None != 0: all
+                raise ValueError("y must be >= 0 and not all 0 for criterion 'poisson'")
+        learned = self._grow_tree(Z, weight, lambda rows, w: kind(target[rows], w))
         return self._fitted(X, **learned)
 
     def predict(self, X: object) -> Floats:
         """Mean of each row's leaf, (n_samples,)."""
         leaves = self.apply(X)
-        return np.asarray(self.tree_.value[leaves, 0, 0])
+        return self.tree_.value[:, 0, 0].take(leaves)

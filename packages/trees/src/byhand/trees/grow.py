@@ -5,7 +5,8 @@ Source:  Breiman, Friedman, Olshen & Stone (1984); SLIQ (1996) for presorting an
 Differs: no call of NumPy is made per node, only per level and block of features. The sorted rows
          of a level's open nodes stand node by node, and all left children before all right ones,
          so that two compressions split every line (2 ns per row and feature).
-Cost:    O(N D) per level, about 6 ns per row and feature; 16 bytes per row and feature.
+Cost:    O(N D) per level, about 6 ns per row and feature. Memory: the presorted lines twice, 4 to
+         16 bytes per row and line (a feature with NaN has two), and some 10 arrays of N numbers.
 Checked: a plain recursive CART with exhaustive search; a chain of 5000 levels.
 """
 # m places, S nodes of a level, V lines: see presort and moments. M nodes in all
@@ -24,7 +25,7 @@ from .moments import Floats, Ints, Target, places_of
 from .presort import BLOCK, Presorted
 from .tree import Tree
 
-__all__ = ["CutFinder", "grow"]
+__all__ = ["CutFinder", "grow", "select_rows"]
 
 
 # (X, lines, packed, target, nodes, places, limits, rng) -> Cuts, as `best_cuts`
@@ -59,75 +60,79 @@ def grow(
     while True:
         nodes = target.describe(rows, starts, sizes)
         levels.append((nodes.value, nodes.impurity, sizes, nodes.weight, begin))
-        opened = nodes.mixed & (sizes >= least)
+        opened, S = nodes.mixed, len(sizes)
+        if least > 2:
+            opened &= sizes >= least
         if limits.min_weight > 0:
             opened &= nodes.weight >= 2 * limits.min_weight * (1 - 1e-12)
-        ids, S = opened.nonzero()[0], len(sizes)
+        ids = opened.nonzero()[0]
         if len(levels) > limits.max_depth or not len(ids):
             break
-        if len(ids) < S:
-            nodes = nodes.some(ids)
         places = places_of(sizes.take(ids), limits.min_samples_leaf)
         if splits or len(ids) < S:
             go = opened.view(np.int8)
             go[n_lefts:] *= 2
-            side[rows] = go.repeat(sizes)
-            half = int(np.count_nonzero(places.node < np.count_nonzero(go[:n_lefts])))
-            packed = _select_rows(lines, packed, side, half, len(places.node))
+            side.fill(0)
+            side[rows] = go = go.repeat(sizes)
+            half = int(np.count_nonzero(go == 1))
+            packed = select_rows(lines, packed, side, half, len(places.node))
+            nodes = nodes.some(ids) if len(ids) < S else nodes
         cuts = find_cuts(X, lines, packed, target, nodes, places, limits, rng)
-        found: Any = slice(None)  # all of them
         goes_left = places.each <= cuts.last.take(places.node)
         goes_right = ~goes_left
-        if np.count_nonzero(cuts.found) < len(ids):
+        found: Any = slice(None)
+        if np.count_nonzero(cuts.found) < len(ids):  # nodes without a cut are leaves
             found = cuts.found.nonzero()[0]
-            if not len(found):
-                break
-            side.fill(0)  # rows of nodes without a cut are closed from here on
             goes_left &= cuts.found.take(places.node)
             goes_right &= cuts.found.take(places.node)
-        chosen, ids, line, last = lines.rows(cuts.packed), ids[found], cuts.line[found], cuts.last
-        n_left = last - places.starts
+        ids, line, last, start = (a[found] for a in (ids, cuts.line, cuts.last, places.starts))
+        if not len(ids):
+            break
+        chosen, n_left = lines.rows(cuts.packed), last - start
         n_left += 1
-        n_left, n_right = n_left[found], (places.sizes - n_left)[found]
-        last = edge = last[found]
-        if has_nan:  # the place where NaN stands, if the node has any
-            edge = places.starts[found]
-            edge = np.where(lines.nan_first[line], edge, edge + n_left + n_right - 1)
+        n_right, before = places.sizes[found] - n_left, chosen.take(last)
+        nan = before
+        if has_nan:  # the row where NaN stands, if the node has any
+            at = np.where(lines.nan_first[line], start, start + n_left + n_right - 1)
+            nan = chosen.take(at)
         left = np.arange(first + S, first + S + len(ids))
-        split = (ids + first, left, left + len(ids), line)
-        around = (chosen.take(last), chosen.take(last + 1), chosen.take(edge))
-        splits.append((*split, *around, line if cuts.threshold is None else cuts.threshold[found]))
+        around = before, chosen.take(last + 1), nan
+        threshold = line if cuts.threshold is None else cuts.threshold[found]
+        splits.append((ids + first, left, left + len(ids), line, *around, threshold))
         rows = np.concatenate([chosen.compress(goes_left), chosen.compress(goes_right)])
         begin = begin.take(ids)
         begin = np.concatenate([begin, begin + n_left])
         sizes = np.concatenate([n_left, n_right])
         starts = sizes.cumsum() - sizes
         n_lefts, first = len(ids), first + S
-    return _assemble(X, lines, target, levels, splits)
+    return _assemble(X, lines, target.exponent, levels, splits)
 
 
-def _select_rows(lines: Presorted, packed: Ints, side: Ints, half: int, m: int) -> Ints:
-    """Lines (V, m) of the rows whose side is 1, `half` of them, and then those of side 2."""
+def select_rows(lines: Presorted, packed: Ints, side: Ints, half: int, m: int) -> Ints:
+    """Lines (V, m) of the rows whose side is 1, `half` of them, and then those of side 2.
+
+    They overwrite `packed`, unless these are the lines of the whole fit.
+    """
     V, width = packed.shape
-    out = np.empty((V, m), dtype=packed.dtype)
-    step = max(1, BLOCK // width)
+    out = np.empty(V * m, packed.dtype) if packed is lines.packed else packed.ravel()[: V * m]
+    out, step = out.reshape(V, m), max(1, BLOCK // width)
     for v in range(0, V, step):
         block = packed[v : v + step].ravel()
         s, k = side.take(lines.rows(block)), len(block) // width
-        out[v : v + k, :half] = block.compress(s == 1).reshape(k, half)
-        out[v : v + k, half:] = block.compress(s == 2).reshape(k, m - half)
+        left, right = block.compress(s == 1), block.compress(s == 2)
+        out[v : v + k, :half] = left.reshape(k, half)
+        out[v : v + k, half:] = right.reshape(k, m - half)
     return out
 
 
 def _assemble(
-    X: NDArray[np.floating], lines: Presorted, target: Target, levels: list[Any], splits: list[Any]
+    X: NDArray[np.floating], lines: Presorted, exponent: int, levels: list[Any], splits: list[Any]
 ) -> tuple[Tree, Ints]:
     """Put the nodes in preorder and find the thresholds."""
     value, impurity, size, weight, begin = map(np.concatenate, zip(*levels, strict=True))
-    value, impurity = target.restore(value, impurity)
     # begin: place of the first row if leaves stand from left to right, and so do their trees.
     # A node comes before those that begin behind it, and before its part that begins with it.
-    order = np.lexsort((-size, begin))
+    order = (begin * (size.max() + 1) - size).argsort()
     M = len(size)
     number = np.empty(M, dtype=np.int64)
     number[order] = np.arange(M)
@@ -135,16 +140,18 @@ def _assemble(
     threshold, nan_left = np.full(M, -2.0), np.zeros(M, dtype=np.uint8)
     if splits:
         node, *children, line, a, b, edge, drawn = map(np.concatenate, zip(*splits, strict=True))
-        at, cut_feature = number[node], lines.feature[line]
-        left[at], right[at], feature[at] = number[children[0]], number[children[1]], cut_feature
+        at, cut_feature = number.take(node), lines.feature.take(line)
+        left[at], right[at] = (number.take(child) for child in children)
+        feature[at] = cut_feature
         x, y, z = (X[row % len(X), cut_feature].astype(np.float64) for row in (a, b, edge))
         threshold[at] = drawn if drawn.dtype == np.float64 else _between(x, y)
         # NaN goes where it went in training; if there was none, where most rows went.
-        most = size[children[0]] > size[children[1]]
+        most = size.take(children[0]) > size.take(children[1])
         nan_left[at] = np.where(np.isnan(z), lines.nan_first[line], most)
-    value = value[order][:, None, :]
-    sizes = (impurity[order], size[order], weight[order], value, nan_left)
-    return Tree(left, right, feature, threshold, *sizes), number[: len(levels[0][0])]
+    value = np.ldexp(value.take(order, axis=0), exponent)[:, None]
+    sizes = impurity.take(order), size.take(order), weight.take(order)
+    tree = Tree(left, right, feature, threshold, *sizes, value, nan_left)
+    return tree, number[: len(levels[0][0])]
 
 
 def _between(a: Floats, b: Floats) -> Floats:

@@ -18,20 +18,8 @@ __all__ = ["tree_importances"]
 
 
 def tree_importances(tree: Tree, n_features: int) -> NDArray[np.float64]:
-    """Share of each feature in the impurity that a tree's cuts remove.
+    """Share of each feature in the impurity that a tree's cuts remove; all 0 if there is none.
 
-    Parameters
-    ----------
-    tree : Tree
-    n_features : int
-
-    Returns
-    -------
-    (n_features,) array
-        Adds up to 1, or is all 0 if the tree has no cut or none that gains anything.
-
-    Examples
-    --------
     >>> from byhand.trees import DecisionTreeClassifier
     >>> model = DecisionTreeClassifier().fit([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 0, 1, 2])
     >>> tree_importances(model.tree_, 2)  # Gini 5/8 to 1/2 of 1/2, then to 0

@@ -47,9 +47,8 @@ def limits_of(
         check_scalar(depth, "max_depth", integer=True, low=1)
     if leaves is not None:
         check_scalar(leaves, "max_leaf_nodes", integer=True, low=2)
-    share = check_scalar(
-        model.min_weight_fraction_leaf, "min_weight_fraction_leaf", low=0, high=0.5
-    )
+    name = "min_weight_fraction_leaf"
+    share = check_scalar(model.min_weight_fraction_leaf, name, low=0, high=0.5)
     candidates = _features_drawn(model.max_features, n_features)
     return Limits(
         Limits().max_depth if depth is None else int(depth),

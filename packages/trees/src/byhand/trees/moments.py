@@ -3,14 +3,16 @@
 
 Source:  Breiman, Friedman, Olshen & Stone (1984), sections 8.3-8.4 (least squares) and 4.3
          (Gini: for two classes coded 0 and 1 it is twice the variance).
-Differs: sums are whole numbers (int64) of deviations from the node's mean. A real target is
-         scaled anew in each node, to 2^60 for the node's own spread, so that an outlier elsewhere
-         costs no digit, as it would in float64 sums; real weights are scaled likewise, to 2^52 for
-         the node's total. Class counts and whole weights are exact.
+Differs: sums are whole numbers (int64) of deviations from the node's mean: ten times cheaper than
+         float64 sums, and equal cuts score equal. Class counts and whole weights are exact. A real
+         target is scaled anew in each node, to 2^60 for the node's own span and weight, so that
+         targets of 1e-300 beside 1e300 lose no digit once a cut has parted them; real weights
+         likewise, to 2^52 for the node's weight, and none becomes 0. What rounding does to a sum
+         stays below one unit per row. NaN in X needs no sum of its own: see presort.
 Cost:    about 2 ns per row and feature: one gather, one cumulative sum and three passes
          (a float64 cumulative sum alone takes 3.4 ns, an integer one 0.4).
-Checked: exhaustive search over all cuts in exact fractions, on targets spanning 1e-150..1e150,
-         offsets of 1e8, integer and real weights.
+Checked: exhaustive search over all cuts in exact fractions, on targets of 1e-300 to 1e300,
+         adjacent doubles, ties, NaN, offsets of 1e8, integer and real weights of 1e-12 to 1e3.
 """
 # m places: the rows of all open nodes of a level, one node after the other. S nodes
 # z deviation of a row from its node's mean, times its weight, so that a node's z sum to 0
@@ -20,23 +22,12 @@ Checked: exhaustive search over all cuts in exact fractions, on targets spanning
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = [
-    "FixedWeights",
-    "Memory",
-    "Nodes",
-    "Places",
-    "RealTarget",
-    "Scorer",
-    "Target",
-    "fixed_deviations",
-    "moment_scorer",
-    "places_of",
-]
+__all__ = ["Nodes", "Places", "RealTarget", "Scorer", "Target", "fixed_deviations", "places_of"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[Any]
@@ -55,11 +46,14 @@ class Nodes(NamedTuple):
     value: Floats  # (S, K) prediction
     weight: Floats  # (S,)
     mass: Floats  # (S,) weight in the fixed-point units of the node
-    sums: Ints  # (S, K) mass of each class; (S,) and unused for real targets
+    sums: Ints  # (S, K) mass of each class; unused for real targets
 
     def some(self, ids: Ints) -> Nodes:
         """Return what cuts need to know of the nodes with these numbers."""
-        return self._replace(mass=self.mass[ids], weight=self.weight[ids], sums=self.sums[ids])
+        mass = self.mass.take(ids)
+        weight = mass if self.weight is self.mass else self.weight.take(ids)
+        sums = mass if self.sums is self.mass else self.sums.take(ids, axis=0)
+        return Nodes(*self[:3], weight, mass, sums)
 
 
 class Places(NamedTuple):
@@ -69,116 +63,128 @@ class Places(NamedTuple):
     sizes: Ints  # (S,)
     each: Ints  # (m,) 0, 1, 2, ...
     node: Ints  # (m,) node of each place
-    legal: NDArray[np.bool_]  # (m,) a cut behind this place leaves enough rows on both sides
-
-
-class Target(Protocol):
-    """What is predicted, as growing sees it."""
-
-    width: int  # sums per place
-    z: Ints  # (N,) a number for each row
-
-    def describe(self, rows: Ints, starts: Ints, sizes: Ints) -> Nodes:
-        """Statistics of nodes whose rows stand one after the other."""
-
-    def restore(self, value: Floats, impurity: Floats) -> tuple[Floats, Floats]:
-        """Values and impurities in the units of the target."""
-
-    def scorer(self, nodes: Nodes, places: Places, min_weight: float, lines: int) -> Scorer:
-        """Scores of all cuts of the open nodes of a level, in blocks of up to so many lines."""
+    closed: Ints  # places behind which no cut leaves enough rows on both sides
 
 
 def places_of(sizes: Ints, min_samples_leaf: int) -> Places:
     """Places of nodes of these sizes."""
     ends = sizes.cumsum()
-    node = np.arange(len(sizes)).repeat(sizes)
-    each = np.arange(len(node))
-    legal = np.ones(len(node), dtype=np.bool_)
-    legal[ends - 1] = False
+    starts, node = ends - sizes, np.arange(len(sizes)).repeat(sizes)
+    each, closed = np.arange(len(node)), ends - 1
     if min_samples_leaf > 1:
-        legal = ends.take(node) - each > min_samples_leaf
-        legal &= each - (ends - sizes).take(node) >= min_samples_leaf - 1
-    return Places(ends - sizes, sizes, each, node, legal)
+        few = ends.take(node) - each <= min_samples_leaf
+        few |= each - starts.take(node) < min_samples_leaf - 1
+        closed = few.nonzero()[0]
+    return Places(starts, sizes, each, node, closed)
 
 
-class FixedWeights:
-    """Weights in fixed point: whole ones as they are, others scaled to 2^52 in their node."""
+class Target:
+    """Targets and weights (N,), None for ones, of the rows, as growing sees them."""
+
+    width = 1  # sums per place
+    exponent = 0  # values are in units of 2^exponent
+    z: Ints  # (N,) weighted deviation of each row from its node's mean, a whole number
+    # (rows, starts, sizes) -> statistics of the nodes whose rows stand one after the other
+    describe: Callable[[Ints, Ints, Ints], Nodes]
 
     def __init__(self, weight: Floats | None) -> None:
         self.weight = weight
         self.fixed = None if weight is None else np.minimum(weight, 2.0**30).astype(np.int64)
         self.whole = weight is None or (weight.sum() < 2**30 and bool((weight == self.fixed).all()))
 
-    def of(self, rows: Ints, starts: Ints, sizes: Ints) -> tuple[Ints | None, Floats, Floats]:
+    def weigh(self, rows: Ints, starts: Ints, sizes: Ints) -> tuple[Ints | None, Floats, Floats]:
         """Fixed-point weights of rows (None for ones), mass and weight of the nodes they form."""
         if self.weight is None or self.fixed is None:
             mass = sizes.astype(np.float64)
             return None, mass, mass
-        if self.whole:
-            fixed = self.fixed.take(rows)
-            mass = np.add.reduceat(fixed, starts).astype(np.float64)
-            return fixed, mass, mass
         w = self.weight.take(rows)
         weight = np.add.reduceat(w, starts)
-        w *= np.ldexp(1.0, np.minimum(52 - np.frexp(weight)[1], 1000)).repeat(sizes)
-        # No weight may vanish: a cut behind rows without weight would divide by 0.
-        self.fixed[rows] = fixed = np.maximum(np.rint(w), 1).astype(np.int64)
+        if not self.whole:
+            w *= np.ldexp(1.0, np.minimum(52 - np.frexp(weight)[1], 1000)).repeat(sizes)
+            # No weight may vanish: a cut behind rows without weight would divide by 0.
+            self.fixed[rows] = np.maximum(np.rint(w), 1)
+        fixed = self.fixed.take(rows)
         return fixed, np.add.reduceat(fixed, starts).astype(np.float64), weight
 
+    def weight_up_to(self, rows: Ints, nodes: Nodes, places: Places) -> Floats:
+        """Weight n_left of a node's rows up to each place, (b, m), or (m,) for weights of one."""
+        if self.fixed is None:
+            return np.asarray(places.each - (places.starts - 1.0).take(places.node))
+        mass = nodes.mass.astype(np.int64)
+        before = (mass.cumsum() - mass).take(places.node)  # may wrap around, and back in n_left
+        return np.asarray(self.fixed.take(rows).cumsum(axis=1) - before, dtype=np.float64)
 
-class Memory:
-    """Arrays that are used again and again: fresh pages cost as much as the arithmetic on them."""
+    def scorer(self, nodes: Nodes, places: Places, min_weight: float) -> Scorer:
+        """Make the function that scores a level's cuts by the variance that they remove."""
+        z, n = self.z, nodes.mass.take(places.node)
 
-    def __init__(self) -> None:
-        self.pages: dict[int, NDArray[np.uint8]] = {}
+        def factors(n_left: Floats) -> tuple[Floats, Floats]:
+            """1 / sqrt(n_left n_right), 0 where no cut is allowed; and a cut's least score."""
+            n_right = n - n_left
+            product = n_left * n_right
+            product[..., places.closed] = np.inf
+            if min_weight > 0:
+                least = (min_weight * (1 - 1e-12) * nodes.mass / nodes.weight).take(places.node)
+                product[np.minimum(n_left, n_right) < least] = np.inf
+            factor = 1 / np.sqrt(product)
+            return factor, np.where(factor > 0, TINY, 0)
 
-    def block(self, shape: tuple[int, int], dtype: Any, i: int) -> NDArray[Any]:
-        """Array number i, of any content."""
-        size = shape[0] * shape[1] * np.dtype(dtype).itemsize
-        if i not in self.pages or self.pages[i].size < size:
-            self.pages[i] = np.empty(size, dtype=np.uint8)
-        return np.asarray(self.pages[i][:size].view(dtype).reshape(shape))
+        of_all = (
+            factors(self.weight_up_to(places.each, nodes, places)) if self.fixed is None else None
+        )
+
+        def score(rows: Ints, codes: Ints | None) -> Floats:
+            factor, least_gain = of_all or factors(self.weight_up_to(rows, nodes, places))
+            gain: Floats = z.take(rows).cumsum(axis=1, dtype=z.dtype) * factor
+            gain *= gain
+            gain += least_gain
+            if codes is not None:
+                # no cut between equal values (half the time of a product with booleans)
+                np.copyto(gain[:, :-1], 0, where=codes[:, 1:] == codes[:, :-1])
+            return gain
+
+        return score
 
 
-class RealTarget:
-    """A real target y (N,) with weights > 0 (N,) or None, under the squared error."""
-
-    width = 1
+class RealTarget(Target):
+    """A real target y (N,) under the squared error."""
 
     def __init__(self, y: Floats, weight: Floats | None = None) -> None:
-        self.exponent = int(np.frexp(np.abs(y).max())[1])
-        self.y = np.ldexp(y, -self.exponent)  # exact, and squares neither overflow nor vanish
-        self.weights = FixedWeights(weight)
+        super().__init__(weight)
+        size = np.abs(y[y != 0])
+        self.wide = bool(((size > 2.0**400) | (size < 2.0**-400)).any())
+        self.exponent = int(np.abs(y).max() >= 2.0**1023)  # then a difference might overflow
+        self.y = np.ldexp(y, -self.exponent)
         self.z = np.zeros(len(y), dtype=np.int64)
-        self.memory = Memory()
 
     def describe(self, rows: Ints, starts: Ints, sizes: Ints) -> Nodes:
-        """Statistics of nodes whose rows stand one after the other."""
+        """Statistics of the nodes whose rows stand one after the other."""
         y = self.y.take(rows)
-        w, mass, weight = self.weights.of(rows, starts, sizes)
-        low = np.minimum.reduceat(y, starts)
-        y -= low.repeat(sizes)
-        span = np.maximum.reduceat(y, starts)
+        w, mass, weight = self.weigh(rows, starts, sizes)
+        base = y.take(starts)
+        y -= base.repeat(sizes)
+        span = np.maximum.reduceat(np.abs(y), starts)
+        mixed, half = span > 0, starts
+        if self.wide:  # scale to a span of about 1: squares shall neither overflow nor vanish
+            half = -(np.frexp(span)[1] >> 1)
+            unit = np.ldexp(1.0, half).repeat(sizes)
+            y *= unit
+            y *= unit
+            span = np.ldexp(span, 2 * half)
         mean = np.add.reduceat(y if w is None else y * w, starts)
         mean /= mass
         y -= mean.repeat(sizes)
         wy = y if w is None else y * w
-        scale = np.ldexp(1.0, np.minimum(60 - np.frexp(span * mass)[1], 1000))
+        scale = np.ldexp(1.0, 60 - np.frexp(span * mass)[1])
         self.z[rows] = fixed_deviations(wy, scale, starts, sizes)
         impurity = np.add.reduceat(wy * y, starts)
         impurity /= mass
-        low += mean
-        return Nodes(span > 0, impurity, low[:, None], weight, mass, starts)
-
-    def restore(self, value: Floats, impurity: Floats) -> tuple[Floats, Floats]:
-        """Values and impurities in the units of y."""
-        with np.errstate(over="ignore", under="ignore"):
-            return np.ldexp(value, self.exponent), np.ldexp(impurity, 2 * self.exponent)
-
-    def scorer(self, nodes: Nodes, places: Places, min_weight: float, lines: int) -> Scorer:
-        """Scores of all cuts of the open nodes of a level, in blocks of up to so many lines."""
-        w = self.weights.fixed
-        return moment_scorer(self.z, w, nodes, places, min_weight, lines, self.memory)
+        if self.wide:
+            with np.errstate(over="ignore", under="ignore"):
+                mean = np.ldexp(mean, -2 * half)
+                impurity = np.ldexp(impurity, 2 * self.exponent - 4 * half)
+        base += mean
+        return Nodes(mixed, impurity, base[:, None], weight, mass, mass)
 
 
 def fixed_deviations(wy: Floats, scale: Floats, starts: Ints, sizes: Ints) -> Ints:
@@ -186,69 +192,3 @@ def fixed_deviations(wy: Floats, scale: Floats, starts: Ints, sizes: Ints) -> In
     z = np.rint(wy * scale.repeat(sizes)).astype(np.int64)
     z[starts] -= np.add.reduceat(z, starts)  # what rounding left, below one unit per row
     return z
-
-
-def moment_scorer(
-    z: Ints,
-    w: Ints | None,
-    nodes: Nodes,
-    places: Places,
-    min_weight: float,
-    lines: int,
-    memory: Memory,
-) -> Scorer:
-    """Make the function that scores every cut by the variance that it removes.
-
-    z (N,) are the rows' weighted deviations from the mean of their node, w (N,) their weights.
-    Every call of the scorer returns the same memory.
-    """
-    shape = (lines, len(places.node))
-    z_block, sum_block = memory.block(shape, z.dtype, 0), memory.block(shape, z.dtype, 1)
-    gain_block = memory.block(shape, np.float64, 2)
-
-    def score(rows: Ints, codes: Ints | None) -> Floats:
-        b = len(rows)
-        gain = gain_block[:b]
-        z.take(rows, out=z_block[:b], mode="clip")
-        np.multiply(z_block[:b].cumsum(axis=1, out=sum_block[:b]), factor, out=gain)
-        gain *= gain
-        gain += zero_gain
-        return _forbid_ties(gain, codes)
-
-    if w is None:
-        n_left = places.each - (places.starts - 1.0).take(places.node)
-        product = (places.sizes.take(places.node) - n_left) * n_left
-        product[~places.legal] = np.inf
-        factor, zero_gain = 1 / np.sqrt(product), TINY * places.legal
-        return score
-
-    n, mass = nodes.mass.take(places.node), nodes.mass.astype(np.int64)
-    mass_before = (mass.cumsum() - mass).take(places.node)  # may wrap around, and back in n_left
-    least = min_weight * nodes.mass / nodes.weight * (1 - 1e-12)
-    barrier = np.where(places.legal, 0.0, np.inf)
-    left_block, right_block = (memory.block(shape, np.float64, i) for i in (3, 4))
-
-    def weighted_score(rows: Ints, codes: Ints | None) -> Floats:
-        b = len(rows)
-        gain, n_left, n_right = gain_block[:b], left_block[:b], right_block[:b]
-        w.take(rows, out=z_block[:b], mode="clip")
-        np.subtract(z_block[:b].cumsum(axis=1, out=sum_block[:b]), mass_before, out=n_left)
-        z.take(rows, out=z_block[:b], mode="clip")
-        gain[:] = z_block[:b].cumsum(axis=1, out=sum_block[:b])
-        gain *= gain
-        gain += TINY
-        np.subtract(n, n_left, out=n_right)
-        if min_weight > 0:
-            gain *= np.minimum(n_left, n_right) >= least.take(places.node)
-        n_left *= n_right
-        n_left += barrier
-        gain /= n_left
-        return _forbid_ties(gain, codes)
-
-    return weighted_score
-
-
-def _forbid_ties(gain: Floats, codes: Ints | None) -> Floats:
-    if codes is not None:
-        gain[:, :-1] *= codes[:, 1:] != codes[:, :-1]  # no cut between equal values
-    return gain

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Presorted", "presort", "smallest", "sorted_rows"]
+__all__ = ["Presorted", "presort", "sorted_rows"]
 
 # Arrays of 2^14 numbers stay in the second-level cache, and below the size from which the C
 # library takes fresh pages for each (page faults cost as much as the arithmetic).
@@ -48,19 +48,8 @@ class Presorted(NamedTuple):
 
 
 def presort(X: NDArray[np.floating]) -> Presorted:
-    """Sort the rows by every feature.
+    """Sort the rows of X (N, D) by every feature.
 
-    Parameters
-    ----------
-    X : (N, D) array of float32 or float64
-        May hold NaN.
-
-    Returns
-    -------
-    Presorted
-
-    Examples
-    --------
     >>> import numpy as np
     >>> lines = presort(np.array([[3.0], [1.0], [np.nan], [1.0]]))
     >>> lines.rows(lines.packed)  # in order, NaN last; then NaN first
@@ -73,54 +62,41 @@ def presort(X: NDArray[np.floating]) -> Presorted:
     n, d = X.shape
     id_bits = max(1, (n - 1).bit_length())
     packed = np.empty((d, n), dtype=np.int64)
-    tied, n_nan = np.empty(d, dtype=np.bool_), np.zeros(d, dtype=np.int64)
+    n_nan = np.empty(d, dtype=np.int64)
     step = max(1, BLOCK // n)
     for f in range(0, d, step):
         x = np.array(X[:, f : f + step].T, dtype=np.float64, order="C")  # (b, N)
         order = sorted_rows(x)
         x = _pick_in_rows(x, order)
-        new = x[:, 1:] != x[:, :-1]
-        if np.isnan(x[:, -1]).any():
-            missing = np.isnan(x)
-            n_nan[f : f + step] = missing.sum(axis=1)
-            new &= ~missing[:, :-1]  # NaN is one value
-        code = np.zeros(x.shape, dtype=np.int64)
-        new.cumsum(axis=1, out=code[:, 1:])
-        tied[f : f + step] = code[:, -1] < n - 1
-        packed[f : f + step] = (code << id_bits) | order
-    lines = np.arange(d)
-    if not n_nan.any():
-        packed = smallest(packed if tied.any() else packed & ((1 << id_bits) - 1))
-        return Presorted(packed, id_bits, lines, np.zeros(d, dtype=np.bool_), tied)
-    feature = lines.repeat(np.where(n_nan > 0, 2, 1))
+        missing = np.isnan(x)
+        n_nan[f : f + step] = missing.sum(axis=1)
+        new = (x[:, 1:] != x[:, :-1]) & ~missing[:, :-1]  # NaN is one value
+        packed[f : f + step] = order
+        packed[f : f + step, 1:] |= new.cumsum(axis=1) << id_bits
+    tied = (packed[:, -1] >> id_bits < n - 1) | (n_nan > 0)
+    if not tied.any():
+        packed &= (1 << id_bits) - 1
+    feature = np.arange(d).repeat(1 + (n_nan > 0))
     nan_first = np.zeros(len(feature), dtype=np.bool_)
-    nan_first[1:] = feature[1:] == feature[:-1]
-    packed, tied = packed[feature], tied[feature]
+    if len(feature) > d:
+        nan_first[1:] = feature[1:] == feature[:-1]
+        packed = packed[feature]
     for v in nan_first.nonzero()[0]:
         k = int(n_nan[feature[v]])
-        row = packed[v] & ((1 << id_bits) - 1)
-        packed[v, :k], packed[v, k:] = row[n - k :] | (-1 << id_bits), packed[v, : n - k].copy()
-    return Presorted(smallest(packed), id_bits, feature, nan_first, tied | nan_first)
-
-
-def smallest(packed: NDArray[np.int64]) -> NDArray[Any]:
-    """Numbers from -2^id_bits on in the smallest type that holds them: less memory to move."""
-    top = int(packed.max())
-    for dtype in (np.uint16, np.int32):
-        if top <= np.iinfo(dtype).max and (dtype is np.int32 or packed.min() >= 0):
-            return packed.astype(dtype)
-    return packed
+        packed[v] = np.roll(packed[v], k)
+        packed[v, :k] |= -1 << id_bits
+    top, smallest = int(packed.max()), "i8"  # type that holds them: less memory to move
+    if top < 2**31:
+        smallest = "u2" if top < 2**16 and packed.min() >= 0 else "i4"
+    return Presorted(
+        packed.astype(smallest, copy=False), id_bits, feature, nan_first, tied[feature]
+    )
 
 
 def sorted_rows(x: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Stable ascending order of each line of x (b, N), NaN last.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> sorted_rows(np.array([[0.5, -2.0, 0.5, 0.0]]))
-    array([[1, 3, 0, 2]])
-    """
+    """Stable ascending order of each line of x (b, N), NaN last, by four digits of 16 bits."""
+    if x.shape[1] < 1000:  # short lines: a third of the time
+        return x.argsort(axis=1, kind="stable").astype(np.int64, copy=False)
     bits = (x + 0.0).view(np.int64)  # + 0.0: -0.0 and 0.0 are one number
     bits = bits ^ ((bits >> 63) & np.int64(0x7FFFFFFFFFFFFFFF))  # ordered like the numbers, signed
     if np.isnan(x).any():

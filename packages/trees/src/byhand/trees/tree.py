@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 __all__ = ["Tree", "check_tree", "leaf_blocks", "tree_leaves"]
 
-PAIRS = 16000  # pairs that descend together: their arrays stay in the second-level cache
+PAIRS = 32000  # pairs that descend together: their arrays stay in the second-level cache
 
 
 class Tree(NamedTuple):
@@ -96,82 +96,70 @@ def leaf_blocks(
 ) -> Iterator[tuple[slice, slice, NDArray[np.int64]]]:
     """Trees, rows and leaves (trees, rows) of one block of pairs after the other."""
     n, d = X.shape
-    way = _way_of(tree, roots)
-    x, has_nan = X.ravel(), bool(np.isnan(X).any())
-    some_trees, some_rows = max(1, PAIRS // n), min(n, PAIRS)
+    steps, number = _steps_of(tree, roots)
+    nan_left = tree.missing_go_to_left[number].astype(np.bool_) if np.isnan(X).any() else None
+    x, some_trees, some_rows = X.ravel(), max(1, PAIRS // n), min(n, PAIRS)
     for t in range(0, len(roots), some_trees):
         root = np.arange(t, min(t + some_trees, len(roots)))
         for i in range(0, n, some_rows):
             at = np.arange(i, min(i + some_rows, n)) * d
-            leaf = _descend(way, x, has_nan, root.repeat(len(at)), np.tile(at, len(root)))
-            yield slice(t, t + len(root)), slice(i, i + len(at)), leaf.reshape(len(root), -1)
+            pairs = root.repeat(len(at)), at[None].repeat(len(root), axis=0).ravel()
+            leaf = number.take(_descend(steps, nan_left, x, *pairs)).reshape(len(root), -1)
+            yield slice(t, t + len(root)), slice(i, i + len(at)), leaf
 
 
-class _Way(NamedTuple):
-    """The nodes renumbered: roots first, each right child behind its left sibling."""
+def _steps_of(tree: Tree, roots: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Nodes renumbered, roots first and siblings side by side, and their numbers in the tree.
 
-    left: NDArray[np.int64]  # (M,) left child; of a leaf the leaf itself
-    feature: NDArray[np.int64]  # (M,) 0 in leaves
-    threshold: NDArray[np.float64]  # (M,) infinite in leaves, where all numbers go left
-    nan_left: NDArray[np.bool_]  # (M,)
-    is_leaf: NDArray[np.bool_]  # (M,)
-    node: NDArray[np.int64]  # (M,) number in the tree
-    stride: int  # levels from one look for leaves to the next
-
-
-def _way_of(tree: Tree, roots: NDArray[np.int64]) -> _Way:
+    A leaf leads to itself. One gather of 16 bytes costs as much as one of 8 (0.9 ns).
+    """
     inner = (tree.children_left >= 0).nonzero()[0]
     M, left = len(tree.feature), len(roots) + 2 * np.arange(len(inner))
-    node = np.empty(M, dtype=np.int64)
-    node[: len(roots)] = roots
-    node[left], node[left + 1] = tree.children_left[inner], tree.children_right[inner]
-    left_of = np.empty(M, dtype=np.int64)
-    left_of[inner] = left
-    is_leaf = tree.children_left[node] < 0
-    return _Way(
-        np.where(is_leaf, np.arange(M), left_of[node]),
-        np.where(is_leaf, 0, tree.feature[node]),
-        np.where(is_leaf, np.inf, tree.threshold[node]),
-        tree.missing_go_to_left[node].astype(np.bool_) | is_leaf,
-        is_leaf,
-        node,
-        2 if 31 * len(roots) < M else 1,
-    )
+    number = np.empty(M, dtype=np.int64)
+    number[: len(roots)] = roots
+    number[left], number[left + 1] = tree.children_left[inner], tree.children_right[inner]
+    steps = np.empty(M, dtype=[("threshold", "f8"), ("left", "i4"), ("feature", "i4")])
+    place = np.empty(M, dtype=np.int64)
+    place[number] = np.arange(M)
+    steps["threshold"], steps["left"], steps["feature"] = np.inf, np.arange(M), 0
+    at = place[inner]
+    steps["threshold"][at], steps["left"][at] = tree.threshold[inner], left
+    steps["feature"][at] = tree.feature[inner]
+    return steps, number
 
 
 def _descend(
-    way: _Way,
+    steps: NDArray[Any],
+    nan_left: NDArray[np.bool_] | None,
     x: NDArray[np.floating],
-    has_nan: bool,
     node: NDArray[np.int64],
     at: NDArray[np.int64],
 ) -> NDArray[np.int64]:
     """Leaf of each pair, given its root and the place in x (N D,) where its row begins."""
-    leaf, pair = np.empty(0, dtype=np.int64), np.arange(0)
+    is_leaf = steps["left"] == np.arange(len(steps))
+    leaf = pair = None
     while True:
-        for _ in range(way.stride):
-            index = way.feature.take(node)
-            index += at
-            value = x.take(index)
-            if has_nan:
-                right = ~(value <= way.threshold.take(node))
-                right &= ~(np.isnan(value) & way.nan_left.take(node))
-            else:
-                right = value > way.threshold.take(node)
-            node = way.left.take(node)
-            node += right
-        arrived = way.is_leaf.take(node)
+        for _ in range(2):  # a look for leaves costs a third of a level
+            step = steps.take(node)
+            value = x.take(step["feature"] + at)
+            right = value > step["threshold"]
+            if nan_left is not None:
+                right |= np.isnan(value) & ~(nan_left | is_leaf).take(node)
+            node = step["left"] + right
+        arrived = is_leaf.take(node)
         n_arrived = np.count_nonzero(arrived)
-        if n_arrived == len(node):
-            if len(leaf):
-                leaf[pair] = node
-            return way.node.take(leaf if len(leaf) else node)
+        if n_arrived == len(node) and leaf is None:
+            return node
         if 4 * n_arrived > len(node):  # drop the pairs that have arrived
-            if not len(leaf):
-                leaf, pair = np.empty(len(node), dtype=np.int64), np.arange(len(node))
-            leaf[pair] = node  # those that go on are written again later
             live = (~arrived).nonzero()[0]
-            node, at, pair = node.take(live), at.take(live), pair.take(live)
+            if leaf is None or pair is None:
+                leaf, pair = node, live
+            else:
+                leaf[pair] = node  # those that go on are written again later
+                pair = pair.take(live)
+            if not len(live):
+                return leaf
+            node, at = node.take(live), at.take(live)
 
 
 def check_tree(tree: Any, n_features: int, n_values: int) -> None:
