@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from byhand.utils.execute import Executor, map_reduce
 
 from .cuts import best_cuts
-from .drawn_cuts import drawn_cuts
+from .drawn_cuts import drawn_search
 from .ensemble import Forest
 from .forest_grow import lines_of_trees
 from .grow import grow
@@ -91,8 +91,10 @@ def _fit_slope(
     """Tree for one score, the best steps in its leaves, and each row's leaf."""
     slope, k, seed = task
     target, rng = RealTarget(slope, data.weight), np.random.default_rng(seed)
-    find = drawn_cuts if data.limits.n_candidates else best_cuts
-    tree = trim(grow(data.X, data.lines, target, data.limits, rng, find)[0], data.limits)
+    lines, find = data.lines, best_cuts
+    if data.limits.n_candidates:
+        lines, find = drawn_search(lines, len(data.X), lines.rows(lines.packed[0]))
+    tree = trim(grow(data.X, lines, target, data.limits, rng, find)[0], data.limits)
     leaf = tree.apply(data.X)
     if not isinstance(data.loss, SquaredLoss):  # whose best step is the mean slope
         rows = slice(None) if in_bag is None else in_bag

@@ -3,7 +3,7 @@
 
 Source:  Geurts, Ernst & Wehenkel (2006); scikit-learn's parameters and attributes.
 Differs: NaN takes the side that gains more.
-Cost:    see drawn_cuts.
+Cost:    see random_cuts.
 Checked: thresholds lie between the values of their node; held-out accuracy of scikit-learn.
 """
 
