@@ -73,7 +73,7 @@ class ExtraTreesClassifier(ForestClassifier):
     >>> y = X[:, 0] > X[:, 1]
     >>> model = ExtraTreesClassifier(30, oob_score=True, bootstrap=True, random_state=0).fit(X, y)
     >>> round(model.oob_score_, 2), model.predict([[0.9, 0.1]])
-    (0.95, array([ True]))
+    (0.98, array([ True]))
     """
 
     _random_cuts = True
