@@ -3,8 +3,9 @@
 
 Source:  Breiman (2001); Knuth, TAOCP 3, 5.2.5 for sorting by digits.
 Differs: where no drawn feature can be cut, as many others are drawn, until one can.
-Cost:    per row and drawn feature 8 ns to sort and as much to score; keeping all features sorted
-         from level to level took 2 ns for each, drawn or not. 4 bytes per row and feature.
+Cost:    two sorts by counting per drawn feature and level, 3-4 ns per row each, and one pass of the
+         scorer; 65 ns in all per row, drawn feature and level (10k x 10, 10 trees). 4 bytes per
+         row and feature.
 Checked: every cut against exhaustive search over the features that were drawn for its node.
 """
 # N rows, D features, V lines, m places, S open nodes as in cuts   k features drawn for each node

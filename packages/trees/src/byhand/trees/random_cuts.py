@@ -3,9 +3,9 @@
 
 Source:  Geurts, Ernst & Wehenkel (2006).
 Differs: NaN takes the side that gains more. Where no drawn feature can be cut, others are drawn.
-Cost:    per row and drawn feature about 14 ns: least and largest value, one comparison, and a
-         partition by counting; nothing is sorted by value.
-Checked: thresholds lie between the values of their node; gains as those of sorted rows.
+Cost:    per drawn feature and level the least and largest value, one comparison, a partition by
+         counting and one pass of the scorer; nothing is sorted by value.
+Checked: a feature that tells the classes apart wins whatever is drawn; NaN goes where it gains.
 """
 # D features, m places, S open nodes, q lines looked at in each: as in drawn_cuts
 
