@@ -3,7 +3,7 @@
 
 Source:  Geurts, Ernst & Wehenkel (2006); scikit-learn's parameters and attributes.
 Differs: NaN takes the side that gains more.
-Cost:    see drawn_cuts.
+Cost:    see random_cuts.
 Checked: thresholds lie between the values of their node; held-out accuracy of scikit-learn.
 """
 
@@ -74,7 +74,7 @@ class ExtraTreesClassifier(ForestClassifier):
     >>> y = X[:, 0] > X[:, 1]
     >>> model = ExtraTreesClassifier(30, oob_score=True, bootstrap=True, random_state=0).fit(X, y)
     >>> round(model.oob_score_, 2), model.predict([[0.9, 0.1]])
-    (0.95, array([ True]))
+    (0.98, array([ True]))
     """
 
     _random_cuts = True

@@ -4,7 +4,7 @@
 Source:  Breiman (1996, 2001); scikit-learn's parameters and attributes.
 Differs: trees grow in batches (see forest_grow), on any executor, with the same bits on each;
          a row that every tree has drawn has no out-of-bag estimate (NaN) and no part in the score.
-Cost:    see drawn_cuts; prediction 5 ns per row, tree and level.
+Cost:    see drawn_cuts and random_cuts; prediction 5 ns per row, tree and level.
 Checked: voting by hand; out-of-bag estimates from the trees one by one.
 """
 # N rows, T trees, K classes

@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 
 from .class_counts import ClassTarget
 from .cuts import best_cuts
-from .drawn_cuts import drawn_cuts
+from .drawn_cuts import drawn_search, unsorted
 from .ensemble import Forest, join_forests, tree_at
-from .grow import grow
+from .grow import CutFinder, grow
 from .limits import Limits
 from .moments import Floats, Ints, RealTarget, Target
 from .presort import Presorted
+from .random_cuts import random_cuts
 from .trim import trim
 
 __all__ = ["Batch", "bootstrap_counts", "grow_batch", "lines_of_trees"]
@@ -67,17 +68,24 @@ def grow_batch(batch: Batch) -> Forest:
     target: Target = RealTarget(y, w)
     if batch.n_classes:
         target = ClassTarget(y, batch.n_classes, w, batch.entropy)
-    lines, roots = batch.lines, np.full(B, n)
-    if B > 1 or weight is not None:
-        kept = np.ones((B, n), np.bool_) if weight is None else weight > 0
-        lines, roots = lines_of_trees(batch.lines, kept), kept.sum(axis=1)
+    kept = np.ones((B, n), np.bool_) if weight is None else weight > 0
+    lines, find = _search(batch, kept)
     rng = np.random.default_rng([int(batch.seeds[0]), 1])
-    find = drawn_cuts if batch.limits.n_candidates else best_cuts
-    forest = Forest(*grow(batch.X, lines, target, batch.limits, rng, find, roots))
+    forest = Forest(*grow(batch.X, lines, target, batch.limits, rng, find, kept.sum(axis=1)))
     trees = (trim(tree_at(forest, t), batch.limits) for t in range(B))
     if batch.limits.trims:
         forest = join_forests([Forest(tree, np.zeros(1, np.int64)) for tree in trees])
     return forest
+
+
+def _search(batch: Batch, kept: NDArray[np.bool_]) -> tuple[Presorted, CutFinder]:
+    """Lines of the kept rows (B, N) of each tree, and how to find cuts among them."""
+    if not batch.limits.n_candidates:
+        return lines_of_trees(batch.lines, kept), best_cuts
+    rows = kept.ravel().nonzero()[0]
+    if not batch.limits.random_cuts:
+        return drawn_search(batch.lines, len(batch.X), rows)
+    return unsorted(rows, batch.lines.feature, batch.lines.nan_first), random_cuts
 
 
 def _balance(batch: Batch, counts: Ints) -> Floats:

@@ -74,7 +74,7 @@ class RandomForestClassifier(ForestClassifier):
     >>> y = X[:, 0] > X[:, 1]
     >>> model = RandomForestClassifier(30, oob_score=True, bootstrap=True, random_state=0).fit(X, y)
     >>> round(model.oob_score_, 2), model.predict([[0.9, 0.1]])
-    (0.97, array([ True]))
+    (0.95, array([ True]))
     """
 
     def __init__(
