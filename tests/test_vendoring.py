@@ -27,13 +27,6 @@ PACKAGES = sorted({public.package for public in NAMES})
 # have 500: it carries weights, missing values, best-first growth and pruning.
 LONGEST = {"DecisionTreeClassifier": 1630, "viterbi": 300, "Dense": 350}
 
-# Not yet in one file with the other trees: PAIRS, _between and HeldOut stand for two things there.
-APART = {
-    "byhand.trees.HistGradientBoostingClassifier",
-    "byhand.trees.HistGradientBoostingRegressor",
-    "byhand.trees.HistTrees",
-}
-
 ONLY_NUMPY = """
 import importlib.abc, sys
 
@@ -89,7 +82,7 @@ print(sorted(name for name in sys.modules if name.split(".")[0] == "byhand"))
 @pytest.mark.parametrize("package", PACKAGES)
 def test_a_whole_package_fits_into_one_file(package: str, tmp_path: Path) -> None:
     """No private name stands for two things, and what holds for one name holds for many."""
-    found = [p for p in NAMES if p.package == package and p.full not in APART]
+    found = [p for p in NAMES if p.package == package]
     path = tmp_path / "together.py"
     path.write_text(render([p.full for p in found]), encoding="utf-8")
     command = [sys.executable, "-m", "ruff", "check", "--isolated", "--quiet", str(path)]

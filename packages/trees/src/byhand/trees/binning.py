@@ -139,17 +139,17 @@ def _as_cells(columns: NDArray[np.uint8]) -> NDArray[np.unsignedinteger[Any]]:
 def _numeric_edges(values: Floats, max_bins: int, w: Floats | None) -> Floats:
     distinct, count = np.unique(values, return_counts=True)
     if len(distinct) <= max_bins:
-        return _between(distinct[:-1], distinct[1:])
+        return _middle(distinct[:-1], distinct[1:])
     if w is not None:
         count = np.bincount(distinct.searchsorted(values), weights=w)
     share = np.cumsum(count) / count.sum()
     # the first value that reaches each quantile ends a bin; the last bin needs no edge
     last = share.searchsorted(np.arange(1, max_bins) / max_bins - 1e-12)
     last = np.unique(last[last < len(distinct) - 1])
-    return _between(distinct[last], distinct[last + 1])
+    return _middle(distinct[last], distinct[last + 1])
 
 
-def _between(below: Floats, above: Floats) -> Floats:
+def _middle(below: Floats, above: Floats) -> Floats:
     """Points with below <= point < above, midway but for rounding."""
     middle = below + (above / 2 - below / 2)
     middle = np.where(np.isfinite(middle), middle, below)

@@ -144,7 +144,7 @@ def _best_of_lines(
     node = places.node.astype(np.uint32 if bits <= 32 else np.int64) << code_bits
     begin, flat = rows % N * V, codes.ravel()
     step = max(1, min(q, BLOCK // m))
-    score = target.scorer(nodes, places, limits.min_weight, step)
+    score = target.scorer(nodes, places, limits.min_weight)
     top, sorted_rows = np.empty((q, S)), np.empty((q, m), dtype=np.int64)
     for j in range(0, q, step):
         index = line[j : j + step].take(places.node, axis=1)

@@ -22,7 +22,7 @@ from byhand.utils.random import check_random_state
 from byhand.utils.validation import check_choice, check_scalar
 
 from .binning import Bins, bin_codes, find_bins
-from .hist_boost import Boosted, HeldOut, boost_histograms
+from .hist_boost import Boosted, HistHeldOut, boost_histograms
 from .hist_gain import GrowthLimits
 from .hist_trees import HistTrees, sum_of_trees
 from .losses import Loss
@@ -40,7 +40,7 @@ class _LearningSplit(NamedTuple):
     X: Floats
     y: NDArray[Any]
     w: Floats | None
-    held_out: HeldOut | None
+    held_out: HistHeldOut | None
 
 
 class BaseHistGradientBoosting(Estimator):
@@ -215,7 +215,7 @@ class BaseHistGradientBoosting(Estimator):
             )
         keep = ~aside
         w_out, w_in = (None, None) if w is None else (w[aside], w[keep])
-        held = HeldOut(X[aside], y[aside], w_out, self.n_iter_no_change, self.tol)
+        held = HistHeldOut(X[aside], y[aside], w_out, self.n_iter_no_change, self.tol)
         return _LearningSplit(X[keep], y[keep], w_in, held)
 
     def _raw_predict(self, X: ArrayLike) -> Floats:

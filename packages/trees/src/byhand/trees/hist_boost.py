@@ -27,12 +27,12 @@ from .hist_grow import GrownTree, grow_histogram_tree
 from .hist_trees import HistTrees, join_trees, sum_of_trees
 from .losses import Loss, QuantileLoss
 
-__all__ = ["Boosted", "HeldOut", "boost_histograms"]
+__all__ = ["Boosted", "HistHeldOut", "boost_histograms"]
 
 Floats = NDArray[np.float64]
 
 
-class HeldOut(NamedTuple):
+class HistHeldOut(NamedTuple):
     """Samples that tell when to stop."""
 
     X: Floats
@@ -64,7 +64,7 @@ def boost_histograms(
     learning_rate: float,
     max_iter: int,
     rng: np.random.Generator,
-    held_out: HeldOut | None = None,
+    held_out: HistHeldOut | None = None,
     executor: Executor | None = None,
     on_round: Callable[[int, float], object] | None = None,
 ) -> Boosted:
@@ -88,7 +88,7 @@ def boost_histograms(
         Rounds.
     rng : numpy.random.Generator
         Draws features, if limits ask for it.
-    held_out : HeldOut or None, default None
+    held_out : HistHeldOut or None, default None
         Stops when the loss on these samples no longer falls.
     executor : object with ``submit``, optional
         Grows the trees of one round, where there are several scores.
@@ -205,7 +205,7 @@ def _leaf_steps(
     return of_node, step[leaf_of_row]
 
 
-def _no_longer_falls(losses: list[float], held_out: HeldOut) -> bool:
+def _no_longer_falls(losses: list[float], held_out: HistHeldOut) -> bool:
     """Whether none of the last rounds is better, by tol, than the one before them."""
     if len(losses) <= held_out.patience:
         return False

@@ -25,7 +25,7 @@ __all__ = ["HistTrees", "join_trees", "sum_of_trees"]
 
 Floats = NDArray[np.float64]
 Int64s = NDArray[np.int64]
-PAIRS = 32_768  # of rows and trees that walk together: their state stays in cache
+WALKING_PAIRS = 32_768  # of rows and trees that walk together: their state stays in cache
 
 
 class HistTrees(NamedTuple):
@@ -131,7 +131,7 @@ def sum_of_trees(trees: HistTrees, X: Floats, bins: Bins, n_scores: int) -> Floa
     if bins.categorical.any():
         X = _with_category_codes(X, bins)
     X = np.ascontiguousarray(X)
-    step = max(1, PAIRS // max(T, 1))
+    step = max(1, WALKING_PAIRS // max(T, 1))
     for first in range(0, N if T else 0, step):
         rows = X[first : first + step]
         leaf = _walk_down(trees, rows).reshape(T // n_scores, n_scores, len(rows))

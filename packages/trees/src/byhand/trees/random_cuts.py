@@ -42,7 +42,7 @@ def random_cuts(
     def look_at(line: Ints, rows: Ints, nodes: Nodes, places: Places) -> Cuts:
         (q, S), m, node = line.shape, len(rows), places.node
         begin = rows % len(X) * D
-        score = target.scorer(nodes, places, limits.min_weight, 1)
+        score = target.scorer(nodes, places, limits.min_weight)
         gain, t = np.empty((q, S)), np.empty((q, S))
         last, parted = np.empty((q, S), dtype=np.int64), np.empty((q, m), dtype=np.int64)
         for j in range(q):
