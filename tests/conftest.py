@@ -4,15 +4,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from byhand.vendor import PublicName, public_names, render
-from byhand.vendor.render import file_name
+if TYPE_CHECKING:  # this file is read where one package is tested alone, too
+    from byhand.vendor import PublicName
 
 
 def module_of(public: PublicName) -> str:
     """A file of its own for each name: Softmax and softmax would both be softmax.py."""
+    from byhand.vendor.render import file_name
+
     kind = "class" if public.name[0].isupper() else "function"
     return f"{public.package}_{kind}_{file_name(public.name).removesuffix('.py')}"
 
@@ -20,6 +23,8 @@ def module_of(public: PublicName) -> str:
 @pytest.fixture(scope="session")
 def vendored(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """One file for each public name, by full name, in a package ``vendored``."""
+    from byhand.vendor import public_names, render
+
     folder = tmp_path_factory.mktemp("project") / "vendored"
     folder.mkdir()
     (folder / "__init__.py").touch()
