@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -12,14 +11,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from byhand.hmm import CategoricalHMM, PoissonHMM
 from byhand.utils.optimize import lbfgs
+from byhand_testkit import earthquakes
 
 Floats = Any
 
 
-@pytest.fixture(scope="module")
-def earthquakes() -> Floats:
-    with files("byhand.hmm").joinpath("_demo/earthquakes.csv").open() as file:
-        return np.loadtxt(file, delimiter=",", skiprows=3)[:, 1:]
+@pytest.fixture(scope="module", name="earthquakes")
+def by_year() -> Floats:
+    return earthquakes()[:, None]
 
 
 def stationary(lambdas: Any, transmat: Any) -> PoissonHMM:
