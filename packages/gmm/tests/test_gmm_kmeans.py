@@ -256,3 +256,15 @@ def test_use_before_fit_is_an_error(blobs: Any) -> None:
 def test_columns_of_transform_are_named_after_the_class(blobs: Any) -> None:
     km = KMeans(2, random_state=0).fit(blobs())
     assert list(km.get_feature_names_out()) == ["kmeans0", "kmeans1"]
+
+
+def test_weights_may_come_third_as_in_fit(blobs: Any) -> None:
+    X, stops = blobs(), set()
+    w = np.random.default_rng(0).integers(0, 3, len(X))
+    fitted = KMeans(3, random_state=0).fit(X, None, w)
+    assert_array_equal(KMeans(3, random_state=0).fit_predict(X, None, w), fitted.labels_)
+    assert_array_equal(KMeans(3, random_state=0).fit_transform(X, None, w), fitted.transform(X))
+    assert_array_equal(KMeans(3, random_state=0).fit_predict(X, sample_weight=w), fitted.labels_)
+    KMeans(3, random_state=0).fit_predict(X, callback=lambda *_: stops.add(1))
+    KMeans(3, random_state=0).fit_transform(X, callback=lambda *_: stops.add(2))
+    assert stops == {1, 2}

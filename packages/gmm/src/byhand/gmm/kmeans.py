@@ -165,6 +165,18 @@ class KMeans(TransformerMixin, ClusterMixin, Estimator):
                 best = result
         return self._keep(X, Z, w, best)
 
+    def fit_predict(
+        self, X: object, y: object = None, sample_weight: object = None, **fit_params: Any
+    ) -> NDArray[np.int32]:
+        """Fit, and return the cluster of each sample."""
+        return self.fit(X, sample_weight=sample_weight, **fit_params).labels_
+
+    def fit_transform(
+        self, X: object, y: object = None, sample_weight: object = None, **fit_params: Any
+    ) -> NDArray[np.floating]:
+        """Fit, and return the distances (n_samples, n_clusters) to the centres."""
+        return self.fit(X, sample_weight=sample_weight, **fit_params).transform(X)
+
     def predict(self, X: object) -> NDArray[np.int32]:
         """Return the number of the nearest centre of each sample."""
         Z = self._check_X(X, dtype="float")
