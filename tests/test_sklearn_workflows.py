@@ -29,6 +29,8 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils.metadata_routing import get_routing_for_object
 
+from byhand.gmm import KMeans
+from byhand.hmm import GaussianHMM
 from byhand.utils import estimator as base
 from byhand.utils.estimator import ClassifierMixin, Estimator, TransformerMixin, clone
 from byhand.utils.validation import check_labels, check_sample_weight
@@ -201,6 +203,14 @@ def test_errors_are_both_libraries_own_and_survive_pickling() -> None:
     assert str(again) == str(caught.value)
     with pytest.warns(DataConversionWarning, match="A column-vector y was passed"):
         Means().fit(X, y[:, None])
+
+
+def test_a_warning_of_convergence_is_both_libraries_own() -> None:
+    """More states, or clusters, than there are distinct points."""
+    flat = np.repeat([[0.0], [1.0]], 20, axis=0)
+    for model in (GaussianHMM(4, covariance_type="full", random_state=0), KMeans(3)):
+        with pytest.warns(sklearn.exceptions.ConvergenceWarning):
+            model.fit(flat)
 
 
 def test_weights_are_routed_where_they_were_requested() -> None:

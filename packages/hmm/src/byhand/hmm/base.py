@@ -191,12 +191,8 @@ class BaseHMM(HMMInference):
             ]
         best = max(runs, key=lambda run: run.history[-1])
         if len(starts) > 1 and together and best.n_iter == self.n_iter and not best.converged:
-            warnings.warn(
-                f"the best of {len(starts)} starts had not converged after n_iter={self.n_iter}"
-                " steps: raise n_iter or tol",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
+            text = f"the best of {len(starts)} starts had not converged after n_iter={self.n_iter}"
+            warnings.warn(ConvergenceWarning(f"{text} steps: raise n_iter or tol"), stacklevel=3)
         return Run(*best)
 
     def _fit_labelled(
@@ -285,12 +281,9 @@ class BaseHMM(HMMInference):
     def _warn_of_lost_states(self, visits: Floats) -> None:
         lost = np.flatnonzero(visits < 1e-6)
         if len(lost):
-            warnings.warn(
-                f"states {lost.tolist()} lost all their data: they keep their parameters."
-                " Fewer states, another start or priors avoid it",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
+            text = f"states {lost.tolist()} lost all their data: they keep their parameters."
+            advice = "Fewer states, another start or priors avoid it"
+            warnings.warn(ConvergenceWarning(f"{text} {advice}"), stacklevel=4)
 
     def _on_step(self, callback: Callback | None) -> Callable[[int, float, Model], object] | None:
         if callback is None:

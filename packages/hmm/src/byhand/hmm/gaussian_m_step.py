@@ -123,12 +123,9 @@ def repaired_covariances(covars: Floats, covariance_type: str, min_covar: float)
             if kind == "diag":
                 repaired[k] = np.maximum(repaired[k], min_covar)
     names = "the tied covariance" if covariance_type == "tied" else f"covariance of {collapsed}"
-    warnings.warn(
-        f"{names} collapsed (no spread is left in some direction): min_covar={min_covar:g} was"
-        " added to its diagonal. Fewer states or a larger covars_prior avoid it",
-        ConvergenceWarning,
-        stacklevel=2,
-    )
+    text = f"{names} collapsed (no spread is left in some direction): min_covar={min_covar:g} was"
+    advice = "added to its diagonal. Fewer states or a larger covars_prior avoid it"
+    warnings.warn(ConvergenceWarning(f"{text} {advice}"), stacklevel=2)
     return repaired[0] if covariance_type == "tied" else repaired
 
 
