@@ -43,55 +43,38 @@ def best_cuts(
     places: Places,
     limits: Limits,
     rng: np.random.Generator,
-    of_node: Ints | None = None,
-    at: Ints | None = None,
 ) -> Cuts:
-    """Best cut of each node; `packed` holds the lines of the open nodes' rows, (V, m).
-
-    `of_node` (k, S) are the lines to look at for each node, all by default, and `at` (m,) where in
-    `packed` the places are.
-    """
-    (V, width), m, S = packed.shape, len(places.node), len(places.starts)
-    V = V if of_node is None else len(of_node)
-    at = places.each if at is None else at
+    """Best cut of each node; `packed` holds the lines of the open nodes' rows, (V, m)."""
+    (V, m), S = packed.shape, len(places.starts)
     numbers = m if np.count_nonzero(lines.tied) else m * target.width
     step = V if V * numbers <= 4 * BLOCK else max(1, BLOCK // numbers)
     score = target.scorer(nodes, places, limits.min_weight)
     best, drawn = np.empty((V, S)), []
     for v in range(0, V, step):
-        if of_node is None:
-            block = packed[v : v + step]
-        else:
-            block = (of_node[v : v + step] * width).take(places.node, axis=1)
-            block += at
-            block = packed.take(block)
+        block = packed[v : v + step]
         rows = lines.rows(block)
         gain = score(rows, lines.codes(block))
         if limits.random_cuts:
-            line = np.arange(V)[:, None] if of_node is None else of_node
-            place, threshold = _random_places(X, lines, line[v : v + step], rows, places, rng)
+            line = np.arange(v, v + len(block))
+            place, threshold = _random_places(X, lines, line, rows, places, rng)
             drawn.append((place, threshold))
             # a line of equal values: its last place is the end of a node, where no cut is legal
             best[v : v + step] = np.take_along_axis(gain, place % m, axis=1)
         else:
             np.maximum.reduceat(gain, places.starts, axis=1, out=best[v : v + step])
-    if limits.n_candidates and of_node is None:
+    if limits.n_candidates:
         best *= _drawn_lines(best > 0, lines.feature, limits.n_candidates, rng)
     top, line = np.maximum.reduce(best), best.argmax(axis=0)
-    in_gain = in_packed = (line * m).take(places.node) + places.each
+    at = (line * m).take(places.node)
+    at += places.each
+    chosen = packed.take(at)
     if limits.random_cuts:
         last, threshold = (np.concatenate(a)[line, np.arange(S)] for a in zip(*drawn, strict=True))
-    if of_node is not None:
-        line = of_node[line, np.arange(S)]
-        in_packed = (line * width).take(places.node)
-        in_packed += at
-    chosen = packed.take(in_packed)
-    if limits.random_cuts:
         return Cuts(top > 0, line, last, chosen, threshold)
     if step < V:  # only the last block's gains are left: those of the chosen lines once more
-        in_gain, block = places.each, chosen[None]
+        at, block = places.each, chosen[None]
         gain = score(lines.rows(block), lines.codes(block))
-    hit = (gain.take(in_gain) == top.take(places.node)).nonzero()[0]
+    hit = (gain.take(at) == top.take(places.node)).nonzero()[0]
     last = hit.take(hit.searchsorted(places.starts))  # first place that reaches the top
     return Cuts(top > 0, line, last, chosen, None)
 
@@ -105,14 +88,13 @@ def _random_places(
     rng: np.random.Generator,
 ) -> tuple[Ints, Floats]:
     """Last places (b, S) on the left of thresholds between each node's least and largest value."""
-    line = np.broadcast_to(line, (len(line), len(places.starts))).take(places.node, axis=1)
-    x = X[rows % len(X), lines.feature[line]]  # (b, m)
+    x = X[rows % len(X), lines.feature[line][:, None]]  # (b, m)
     low = np.fmin.reduceat(x, places.starts, axis=1)  # (b, S) NaN is passed over
     high = np.fmax.reduceat(x, places.starts, axis=1)
     u = rng.random(low.shape)
     t = np.maximum(low * (1 - u) + high * u, low)  # high - low might overflow
     t = np.where(t < high, t, low)
-    goes_left = (x <= t.take(places.node, axis=1)) | (np.isnan(x) & lines.nan_first[line])
+    goes_left = (x <= t.take(places.node, axis=1)) | (np.isnan(x) & lines.nan_first[line][:, None])
     return places.starts - 1 + np.add.reduceat(goes_left, places.starts, axis=1, dtype=np.int64), t
 
 
