@@ -146,9 +146,9 @@ def test_strokes_of_a_digit_are_told_apart_by_a_model_of_each(digits: Any) -> No
     for digit in (0, 1, 7):
         rows = X[y == digit].reshape(-1, 8) / 16
         lengths = [8] * (len(rows) // 8)
-        model = GaussianHMM(6, covariance_type="diag", min_covar=1e-2, n_iter=100, tol=5.0)
+        model = GaussianHMM(10, covariance_type="diag", min_covar=1e-2, n_iter=300, tol=0.5)
         models.append(model.set_params(random_state=0).fit(rows, lengths))
     keep = np.isin(y_test, (0, 1, 7))
     scores = [[m.score(x.reshape(8, 8) / 16) for m in models] for x in X_test[keep]]
     found = np.array((0, 1, 7))[np.argmax(scores, axis=1)]
-    assert (found == y_test[keep]).mean() >= 0.92  # 0.94 to 0.96 over seeds of the start
+    assert (found == y_test[keep]).mean() >= 0.95
