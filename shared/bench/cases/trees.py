@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Benchmark cases of byhand.trees: growing and predicting, one tree, forests and boosting."""
+"""Benchmark cases of byhand.trees: one tree, exact boosting, and predicting."""
 
 from __future__ import annotations
 
@@ -75,11 +75,6 @@ def losses(ours: Any, theirs: Any) -> float:
     return float(np.abs(ours.train_score_ / theirs.train_score_ - 1).max())
 
 
-def last_loss(ours: Any, theirs: Any) -> float:
-    """How far apart the accuracies (or R2) on the training rows are."""
-    return float(abs(ours[1] - theirs[1]))
-
-
 def taken_over(peer: Any, X: Any, classes_: Any) -> Any:
     """Our model with the trees of scikit-learn's, so that both predict the same."""
     from byhand.trees import Forest, Tree
@@ -125,25 +120,6 @@ def predict(name: str, method: str = "predict", **options: Any) -> dict[str, Any
     def theirs(X: Any, y: Any) -> Work:
         model = fitted(X, y)
         return lambda: getattr(model, method)(X)
-
-    return {"ours": ours, "theirs": theirs}
-
-
-def histogram(name: str) -> dict[str, Any]:
-    """Fit 100 trees of 31 leaves on 255 bins."""
-    options = {"max_iter": 100, "max_leaf_nodes": 31, "max_bins": 255, "early_stopping": False}
-
-    def ours(X: Any, y: Any) -> Work:
-        import byhand.trees
-
-        model = getattr(byhand.trees, name)(**options)
-        return lambda: (model.fit(X, y), model.score(X[:2000], y[:2000]))
-
-    def theirs(X: Any, y: Any) -> Work:
-        import sklearn.ensemble
-
-        model = getattr(sklearn.ensemble, name)(**options)
-        return lambda: (model.fit(X, y), model.score(X[:2000], y[:2000]))
 
     return {"ours": ours, "theirs": theirs}
 
@@ -259,34 +235,6 @@ CASES = [
         repeats=15,
     ),
     Case(
-        "random forest fit, 10 trees",
-        peer="scikit-learn",
-        sizes=FLAT,
-        make=classes,
-        **fit("RandomForestClassifier", n_estimators=10, random_state=0),
-        bar=0.4,
-        deviation=node_counts,
-        tolerance=0.1,
-    ),
-    Case(
-        "random forest fit, 10 trees, squared error",
-        peer="scikit-learn",
-        sizes=FLAT[:1],
-        make=numbers,
-        **fit("RandomForestRegressor", n_estimators=10, random_state=0),
-        deviation=node_counts,
-        tolerance=0.05,
-    ),
-    Case(
-        "extra trees fit, 10 trees",
-        peer="scikit-learn",
-        sizes=FLAT[:1],
-        make=classes,
-        **fit("ExtraTreesClassifier", n_estimators=10, random_state=0),
-        deviation=node_counts,
-        tolerance=0.2,
-    ),
-    Case(
         "exact gradient boosting fit, depth 3, 20 trees",
         peer="scikit-learn",
         sizes=FLAT,
@@ -295,17 +243,6 @@ CASES = [
         bar=0.3,
         deviation=losses,
         tolerance=1e-9,
-    ),
-    Case(
-        "histogram boosting fit, squared error, 100 trees",
-        peer="scikit-learn",
-        sizes=({"n": 10000, "d": 10}, {"n": 100000, "d": 10}),
-        make=numbers,
-        **histogram("HistGradientBoostingRegressor"),
-        bar=2,
-        deviation=last_loss,
-        tolerance=0.02,
-        repeats=5,
     ),
     Case(
         "tree predict, gini, breast cancer (569 rows)",
