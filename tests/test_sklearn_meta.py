@@ -67,7 +67,7 @@ AROUND = {
     "bagged": lambda m: BaggingClassifier(m, n_estimators=2, random_state=0),
     "searched": lambda m: GridSearchCV(
         make_pipeline(StandardScaler(), m),
-        {f"{type(m).__name__.lower()}__max_depth": [1, 3]},
+        {f"{type(m).__name__.lower()}__max_depth": [6, 8]},
         cv=3,
         scoring="roc_auc_ovr",
     ),

@@ -179,6 +179,17 @@ def test_a_monotone_map_of_the_features_changes_nothing(function: Any) -> None:
     assert np.allclose(a, b, rtol=0, atol=1e-12)
 
 
+def test_a_negative_category_is_missing() -> None:
+    X, y = data(300)
+    X[:, 0] = np.arange(300) % 5 - 1
+    missing = X.copy()
+    missing[X[:, 0] < 0, 0] = np.nan
+    model = HistGradientBoostingRegressor(categorical_features=[0], **FAST)
+    for train, ask in ((X, missing), (missing, X)):
+        assert np.array_equal(model.fit(train, y).predict(ask), model.predict(train))
+    assert model.edges_[0].tolist() == [0, 1, 2, 3]
+
+
 @pytest.mark.parametrize("ending", [".npz", ".safetensors"])
 def test_a_saved_model_predicts_the_same(tmp_path: Any, ending: str) -> None:
     X, y = data(200, missing=0.1)

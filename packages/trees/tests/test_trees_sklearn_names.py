@@ -52,6 +52,13 @@ def test_max_features_says_how_many_features_a_node_draws(
     assert model.max_features_ == drawn
 
 
+@pytest.mark.parametrize("cls", [RandomForestClassifier, GradientBoostingClassifier])
+def test_the_trees_of_an_ensemble_say_it_too(cls: Any) -> None:
+    X, _, c = data()
+    model = cls(n_estimators=2, max_features="sqrt", max_depth=2, random_state=0).fit(X, c)
+    assert [tree.max_features_ for tree in np.ravel(model.estimators_)] == [3, 3]
+
+
 @pytest.mark.parametrize("name", ["max_features", "min_samples_split", "min_samples_leaf"])
 def test_a_share_in_single_precision_is_a_share(name: str) -> None:
     X, y, _ = data()

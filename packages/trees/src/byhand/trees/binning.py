@@ -57,7 +57,7 @@ def find_bins(
     max_bins : int, default 255
         At most this many bins for the values that are there, 2 to 255.
     categorical : (D,) array of bool or None, default None
-        Features whose values are names, not sizes.
+        Features whose values are names, not sizes; negative ones count as NaN.
     weights : (N,) array or None, default None
         Weights > 0; a weight of 2 is a row that stands twice.
 
@@ -80,7 +80,7 @@ def find_bins(
     names = np.zeros(D, dtype=np.bool_) if categorical is None else categorical
     edges = []
     for f in range(D):
-        known = ~np.isnan(X[:, f])
+        known = X[:, f] >= 0 if names[f] else ~np.isnan(X[:, f])
         values, w = X[known, f], None if weights is None else weights[known]
         if names[f]:
             distinct = np.unique(values)

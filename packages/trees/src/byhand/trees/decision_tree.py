@@ -284,8 +284,14 @@ class DecisionTreeRegressor(RegressorMixin, TreeEstimator):
         kind = RealTarget
         if criterion == "poisson":
             kind = PoissonTarget
-            if (target < 0).any() or not target[weight != 0].any():  # None != 0: all
-                raise ValueError("y must be >= 0 and not all 0 for criterion 'poisson'")
+            if (target < 0).any():
+                raise ValueError(
+                    "Some value(s) of y are negative which is not allowed for Poisson regression."
+                )
+            if not target[weight != 0].any():  # None != 0: all
+                raise ValueError(
+                    "Sum of y is not positive which is necessary for Poisson regression."
+                )
         learned = self._grow_tree(Z, weight, lambda rows, w: kind(target[rows], w))
         return self._fitted(X, **learned)
 

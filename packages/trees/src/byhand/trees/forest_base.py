@@ -41,7 +41,7 @@ from .ensemble import (
     tree_at,
 )
 from .forest_grow import BATCH_ROWS, Batch, bootstrap_counts, grow_batch
-from .limits import limits_of
+from .limits import features_drawn, limits_of
 from .moments import Floats
 from .presort import presort
 from .tree import leaf_blocks, tree_leaves
@@ -61,6 +61,7 @@ class ForestEstimator(Estimator):
     bootstrap: bool
     oob_score: bool | ForestMetric
     max_samples: float | None
+    max_features: float | str | None
     random_state: Any
     trees_: Forest
     seeds_: NDArray[np.int64]
@@ -154,7 +155,9 @@ class ForestEstimator(Estimator):
 
     def _as_tree_models(self, cls: Any, learned: dict[str, Any]) -> list[Any]:
         self._check_fitted()
-        learned = {"n_features_in_": self.n_features_in_, "n_outputs_": 1, **learned}
+        D = self.n_features_in_
+        drawn = features_drawn(self.max_features, D)
+        learned = {"n_features_in_": D, "max_features_": drawn, "n_outputs_": 1, **learned}
         models = []
         for t in range(len(self.trees_.roots)):
             model = cls(**self._tree_parameters())

@@ -57,6 +57,7 @@ class BoostingEstimator(Estimator):
     tol: float
     trees_: Forest
     init_raw_: Floats
+    max_features_: int
     n_features_in_: int
 
     def _boost(
@@ -162,8 +163,8 @@ class BoostingEstimator(Estimator):
         models = np.empty(len(self.trees_.roots), dtype=object)
         for t in range(len(models)):
             models[t] = DecisionTreeRegressor(**params)
-            learned = {"n_features_in_": self.n_features_in_, "n_outputs_": 1}
-            vars(models[t]).update(tree_=tree_at(self.trees_, t), **learned)
+            seen = {"n_features_in_": self.n_features_in_, "max_features_": self.max_features_}
+            vars(models[t]).update(tree_=tree_at(self.trees_, t), n_outputs_=1, **seen)
         return models.reshape(-1, len(self.init_raw_))
 
     @property

@@ -73,7 +73,7 @@ class HistGradientBoostingRegressor(RegressorMixin, BaseHistGradientBoosting):
         Bins of a feature at most, 2 to 255; missing values have one of their own besides.
     categorical_features : list of bool, int or str, or None, default None
         Features whose numbers are names: a mask, places, or names of columns. A category that fit
-        has not seen is treated as missing.
+        has not seen, and a negative number, are treated as missing.
     early_stopping : bool or "auto", default "auto"
         Hold samples out and stop when they no longer gain; "auto" does so above 10,000 samples.
     validation_fraction : float, default 0.1
@@ -235,7 +235,7 @@ class HistGradientBoostingClassifier(ClassifierMixin, BaseHistGradientBoosting):
         Bins of a feature at most, 2 to 255; missing values have one of their own besides.
     categorical_features : list of bool, int or str, or None, default None
         Features whose numbers are names: a mask, places, or names of columns. A category that fit
-        has not seen is treated as missing.
+        has not seen, and a negative number, are treated as missing.
     early_stopping : bool or "auto", default "auto"
         Hold samples out and stop when they no longer gain; "auto" does so above 10,000 samples.
     validation_fraction : float, default 0.1

@@ -16,7 +16,7 @@ import numpy as np
 
 from byhand.utils.validation import check_choice, check_scalar
 
-__all__ = ["Limits", "limits_of"]
+__all__ = ["Limits", "features_drawn", "limits_of"]
 
 
 class Limits(NamedTuple):
@@ -49,7 +49,7 @@ def limits_of(
         check_scalar(leaves, "max_leaf_nodes", integer=True, low=2)
     name = "min_weight_fraction_leaf"
     share = check_scalar(model.min_weight_fraction_leaf, name, low=0, high=0.5)
-    candidates = _features_drawn(model.max_features, n_features)
+    candidates = features_drawn(model.max_features, n_features)
     return Limits(
         Limits().max_depth if depth is None else int(depth),
         max(2, _rows_of(model.min_samples_split, "min_samples_split", 2, n_samples)),
@@ -71,7 +71,8 @@ def _rows_of(value: Any, name: str, low: int, n_samples: int) -> int:
     return int(check_scalar(value, name, integer=True, low=low))
 
 
-def _features_drawn(value: Any, n_features: int) -> int:
+def features_drawn(value: Any, n_features: int) -> int:
+    """Features that `max_features` stands for."""
     if value is None:
         return n_features
     if isinstance(value, str):
