@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -177,6 +178,17 @@ def test_a_monotone_map_of_the_features_changes_nothing(function: Any) -> None:
     a = HistGradientBoostingRegressor(**FAST).fit(X, y).predict(X)
     b = HistGradientBoostingRegressor(**FAST).fit(function(X), y).predict(function(X))
     assert np.allclose(a, b, rtol=0, atol=1e-12)
+
+
+def test_memory_does_not_grow_with_the_number_of_trees() -> None:
+    """3 bytes per sample and feature, 150 per sample, 2 kB per feature and leaf, and buffers."""
+    n, d = 20_000, 50
+    X = np.random.default_rng(0).normal(size=(n, d))
+    tracemalloc.start()
+    HistGradientBoostingRegressor(max_iter=30, early_stopping=False).fit(X, X[:, 0] * X[:, 1])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak <= (3 * d + 150) * n + 2048 * 33 * d + 4_000_000
 
 
 def test_a_negative_category_is_missing() -> None:

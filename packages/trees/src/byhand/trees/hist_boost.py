@@ -133,7 +133,8 @@ def boost_histograms(
             steps.append(learning_rate * leaf_step)
             score = raw if raw.ndim == 1 else raw[:, k]
             score += learning_rate * step_of_row
-        trees += grown
+        no_rows = np.empty(0, dtype=np.int64)  # 8 bytes per sample and tree, of no more use
+        trees += [tree._replace(rows=no_rows) for tree in grown]
         values += steps
         history.append(loss.value(y, raw, w))
         if held_out is not None:
