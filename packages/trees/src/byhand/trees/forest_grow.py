@@ -103,7 +103,7 @@ def lines_of_trees(lines: Presorted, kept: NDArray[np.bool_]) -> Presorted:
     id_bits = max(lines.id_bits, (B * n - 1).bit_length())
     rows, codes = lines.rows(lines.packed), lines.codes(lines.packed)
     top = 0 if codes is None else int(codes.max())
-    small = [np.iinfo(t).max >> id_bits >= top for t in (np.uint16, np.int32)]
+    small = [(top + 1) << id_bits <= np.iinfo(t).max + 1 for t in (np.uint16, np.int32)]
     plain = not lines.nan_first.any()
     out = np.empty(
         (V, int(sizes.sum())),
