@@ -14,7 +14,7 @@ Checked: exhaustive search in exact fractions; Quinlan's play-tennis gains.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -33,8 +33,15 @@ class ClassTarget(Target):
         self.codes, self.n_classes, self.entropy = codes, n_classes, entropy
         self.one_moment = n_classes == 2 and not entropy
         self.width = 1 if self.one_moment else n_classes
-        small = weight is None and len(codes) < 2**16  # then sums of z stay below 2^31
+        total = len(codes) if weight is None else weight.sum()
+        small = self.whole and total < 2**16  # then sums of z stay below 2^31
         self.z = np.zeros(len(codes), dtype=np.int32 if small else np.int64)
+
+    def of_rows(self, rows: Ints) -> Self:
+        """Pick some rows, which get the numbers 0, 1, 2, ..."""
+        here = super().of_rows(rows)
+        here.codes = self.codes.take(rows)
+        return here
 
     def describe(self, rows: Ints, starts: Ints, sizes: Ints) -> Nodes:
         """Statistics of the nodes whose rows stand one after the other."""
@@ -47,7 +54,7 @@ class ClassTarget(Target):
         if self.one_moment:
             each = np.stack([-sums[:, 1], sums[:, 0]], axis=1)  # n (y - p), whole
             if self.whole:
-                z = each.astype(np.int64).take(cell)
+                z = each.astype(self.z.dtype).take(cell)
                 self.z[rows] = z if w is None else z * w
             else:
                 share = (each / mass[:, None]).take(cell)

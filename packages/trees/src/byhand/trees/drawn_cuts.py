@@ -10,12 +10,13 @@ Checked: every cut against exhaustive search over the features that were drawn f
 """
 # N rows, D features, V lines, m places, S open nodes as in cuts   k features drawn for each node
 # q = k lines are looked at in each node, or 2 k where features have a second line for NaN
-# codes (N, V) rank of each row's value in each line: a row's codes share a cache line
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +25,27 @@ from .cuts import Cuts
 from .grow import CutFinder
 from .limits import Limits
 from .moments import Ints, Nodes, Places, Target, places_of
-from .presort import BLOCK, Presorted
+from .presort import Presorted
 
-__all__ = ["cuts_of_drawn", "deal", "drawn_cuts", "drawn_search", "sorted_by_digits", "unsorted"]
+__all__ = [
+    "RowCodes",
+    "cuts_of_drawn",
+    "deal",
+    "drawn_cuts",
+    "drawn_search",
+    "sorted_by_digits",
+    "unsorted",
+]
+
+# Keys that are sorted together: more do not fit into the second-level cache, fewer pay for calls.
+DRAWN_BLOCK = 48_000
+
+
+class RowCodes(NamedTuple):
+    """Where each row stands in each line."""
+
+    of_row: Ints  # (N, V) rank of its value: a row's codes share a cache line
+    tied: bool  # some rows share a value
 
 
 def drawn_search(lines: Presorted, n: int, rows: Ints) -> tuple[Presorted, CutFinder]:
@@ -39,7 +58,8 @@ def drawn_search(lines: Presorted, n: int, rows: Ints) -> tuple[Presorted, CutFi
         rank = lines.codes(line)
         rank = np.arange(len(line)) if rank is None else rank + int(lines.nan_first[v])
         codes[lines.rows(line), v] = rank
-    return unsorted(rows, lines.feature, lines.nan_first), partial(drawn_cuts, codes=codes)
+    find = partial(drawn_cuts, codes=RowCodes(codes, bool(lines.tied.any())))
+    return unsorted(rows, lines.feature, lines.nan_first), find
 
 
 def unsorted(rows: Ints, feature: Ints, nan_first: NDArray[np.bool_]) -> Presorted:
@@ -56,11 +76,11 @@ def drawn_cuts(
     places: Places,
     limits: Limits,
     rng: np.random.Generator,
-    codes: Ints,
+    codes: RowCodes,
 ) -> Cuts:
     """Best cut of each node over `limits.n_candidates` features that are drawn for it.
 
-    As `best_cuts`, but for `lines` of `unsorted` rows, and their codes (N, V).
+    As `best_cuts`, but for `lines` of `unsorted` rows, and their codes.
     """
 
     def look_at(line: Ints, rows: Ints, nodes: Nodes, places: Places) -> Cuts:
@@ -131,43 +151,58 @@ def deal(decks: Ints, j: int, k: int, rng: np.random.Generator) -> Ints:
 def _best_of_lines(
     line: Ints,
     rows: Ints,
-    codes: Ints,
+    codes: RowCodes,
     target: Target,
     nodes: Nodes,
     places: Places,
     limits: Limits,
 ) -> Cuts:
-    """Best cut of each node over its lines (q, S)."""
-    (q, S), m, (N, V) = line.shape, len(rows), codes.shape
+    """Best cut of each node over its lines (q, S), some nodes at a time."""
+    (q, S), ends = line.shape, places.starts + places.sizes
+    edges, parts = [0], []
+    while edges[-1] < S:
+        room = places.starts[edges[-1]] + DRAWN_BLOCK // q
+        edges.append(max(edges[-1] + 1, int(ends.searchsorted(room, "right"))))
+    for i, j in pairwise(edges):
+        some, here, a, b = nodes, places, int(places.starts[i]), int(ends[j - 1])
+        if j - i < S:
+            some = nodes.some(np.arange(i, j))
+            here = places_of(places.sizes[i:j], limits.min_samples_leaf)
+        cuts = _best_of_block(line[:, i:j], rows[a:b], codes, target, some, here, limits)
+        parts.append((cuts.found, cuts.line, cuts.last + a, cuts.packed))
+    found, line, last, chosen = map(np.concatenate, zip(*parts, strict=True))
+    return Cuts(found, line, last, chosen, None)
+
+
+def _best_of_block(
+    line: Ints,
+    rows: Ints,
+    codes: RowCodes,
+    target: Target,
+    nodes: Nodes,
+    places: Places,
+    limits: Limits,
+) -> Cuts:
+    """Sort the rows of each node by each of its lines (q, S), and score all cuts."""
+    S, m, (N, V) = line.shape[1], len(rows), codes.of_row.shape
     code_bits = N.bit_length()
-    bits = code_bits + S.bit_length()
-    node = places.node.astype(np.uint32 if bits <= 32 else np.int64) << code_bits
-    begin, flat = rows % N * V, codes.ravel()
-    step = max(1, min(q, BLOCK // m))
-    score = target.scorer(nodes, places, limits.min_weight)
-    top, sorted_rows = np.empty((q, S)), np.empty((q, m), dtype=np.int64)
-    for j in range(0, q, step):
-        index = line[j : j + step].take(places.node, axis=1)
-        index += begin
-        key = flat.take(index).astype(node.dtype)
-        key |= node  # node | code
-        order = sorted_by_digits(key, bits)
-        key = key.ravel().take(order)
-        order -= np.arange(0, key.size, m)[:, None]
-        some = rows.take(order, out=sorted_rows[j : j + step], mode="clip")
-        gain = score(some, key)
-        np.maximum.reduceat(gain, places.starts, axis=1, out=top[j : j + step])
-    best, slot, each = np.maximum.reduce(top), top.argmax(axis=0), np.arange(S)
-    line = line[slot, each]
+    bits = code_bits + (S - 1).bit_length()
+    index = line.take(places.node, axis=1)
+    index += rows % N * V
+    key: Ints = codes.of_row.ravel().take(index).astype(np.uint32 if bits <= 32 else np.int64)
+    key |= places.node.astype(key.dtype) << code_bits  # node | code
+    order = sorted_by_digits(key, bits)
+    in_order = key.ravel().take(order) if codes.tied else None
+    order -= np.arange(0, key.size, m)[:, None]
+    score = target.of_rows(rows).scorer(nodes, places, limits.min_weight)
+    gain = score(order, in_order)
+    top = np.maximum.reduceat(gain, places.starts, axis=1)
+    best, slot = np.maximum.reduce(top), top.argmax(axis=0)
     at = (slot * m).take(places.node)
     at += places.each
-    chosen = sorted_rows.ravel().take(at)
-    if step < q:  # only the last block's gains are left: those of the chosen lines once more
-        key = flat.take(line.take(places.node) + chosen % N * V)
-        gain, at = score(chosen[None], key[None]), places.each
     hit = (gain.take(at) == best.take(places.node)).nonzero()[0]
     last = hit.take(hit.searchsorted(places.starts))  # first place that reaches the top
-    return Cuts(best > 0, line, last, chosen, None)
+    return Cuts(best > 0, line[slot, np.arange(S)], last, rows.take(order.take(at)), None)
 
 
 def sorted_by_digits(key: Ints, bits: int) -> Ints:

@@ -30,7 +30,7 @@ from .trim import trim
 __all__ = ["Batch", "bootstrap_counts", "grow_batch", "lines_of_trees"]
 
 # Rows of a batch: more do not fit into the second-level cache, fewer pay for calls of NumPy.
-BATCH_ROWS = 2**16
+BATCH_ROWS = 2**17
 
 
 class Batch(NamedTuple):

@@ -48,7 +48,8 @@ def grow(
     other, and the number of each root.
     """
     packed: Ints = lines.packed
-    rows: Ints = lines.rows(packed[0])
+    first_line = packed[0]
+    rows: Ints = lines.rows(first_line)
     sizes = np.array([len(rows)]) if roots is None else roots
     starts = sizes.cumsum() - sizes
     begin, n_lefts, first = starts, len(sizes), 0
@@ -70,12 +71,15 @@ def grow(
             break
         places = places_of(sizes.take(ids), limits.min_samples_leaf)
         if splits or len(ids) < S:
-            go = opened.view(np.int8)
-            go[n_lefts:] *= 2
-            side.fill(0)
-            side[rows] = go = go.repeat(sizes)
-            half = int(np.count_nonzero(go == 1))
-            packed = select_rows(lines, packed, side, half, len(places.node))
+            if len(packed) == 1:
+                packed = first_line.compress(opened.repeat(sizes))[None]
+            else:
+                go = opened.view(np.int8)
+                go[n_lefts:] *= 2
+                side.fill(0)
+                side[rows] = go = go.repeat(sizes)
+                half = int(np.count_nonzero(go == 1))
+                packed = select_rows(lines, packed, side, half, len(places.node))
             nodes = nodes.some(ids) if len(ids) < S else nodes
         cuts = find_cuts(X, lines, packed, target, nodes, places, limits, rng)
         goes_left = places.each <= cuts.last.take(places.node)
@@ -88,7 +92,7 @@ def grow(
         ids, line, last, start = (a[found] for a in (ids, cuts.line, cuts.last, places.starts))
         if not len(ids):
             break
-        chosen, n_left = lines.rows(cuts.packed), last - start
+        chosen, n_left = cuts.packed, last - start
         n_left += 1
         n_right, before = places.sizes[found] - n_left, chosen.take(last)
         nan = before
@@ -99,7 +103,8 @@ def grow(
         around = before, chosen.take(last + 1), nan
         threshold = line if cuts.threshold is None else cuts.threshold[found]
         splits.append((ids + first, left, left + len(ids), line, *around, threshold))
-        rows = np.concatenate([chosen.compress(goes_left), chosen.compress(goes_right)])
+        first_line = np.concatenate([chosen.compress(goes_left), chosen.compress(goes_right)])
+        rows = lines.rows(first_line)
         begin = begin.take(ids)
         begin = np.concatenate([begin, begin + n_left])
         sizes = np.concatenate([n_left, n_right])
@@ -143,7 +148,9 @@ def _assemble(
         at, cut_feature = number.take(node), lines.feature.take(line)
         left[at], right[at] = (number.take(child) for child in children)
         feature[at] = cut_feature
-        x, y, z = (X[row % len(X), cut_feature].astype(np.float64) for row in (a, b, edge))
+        x, y, z = (
+            X[lines.rows(row) % len(X), cut_feature].astype(np.float64) for row in (a, b, edge)
+        )
         threshold[at] = drawn if drawn.dtype == np.float64 else _between(x, y)
         # NaN goes where it went in training; if there was none, where most rows went.
         most = size.take(children[0]) > size.take(children[1])

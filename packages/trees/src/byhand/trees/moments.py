@@ -21,8 +21,9 @@ Checked: exhaustive search over all cuts in exact fractions, on targets of 1e-30
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,55 +90,84 @@ class Target:
 
     def __init__(self, weight: Floats | None) -> None:
         self.weight = weight
-        self.fixed = None if weight is None else np.minimum(weight, 2.0**30).astype(np.int64)
-        self.whole = weight is None or (weight.sum() < 2**30 and bool((weight == self.fixed).all()))
+        self.whole, self.fixed = True, None
+        if weight is not None:
+            self.fixed = np.minimum(weight, 2.0**30).astype(np.int64)
+            self.whole = weight.sum() < 2**30 and bool((weight == self.fixed).all())
+            if self.whole:
+                self.fixed = self.fixed.astype(np.int32)
+
+    def of_rows(self, rows: Ints) -> Self:
+        """Pick some rows, which get the numbers 0, 1, 2, ..."""
+        here = copy.copy(self)
+        here.z = self.z.take(rows)
+        here.fixed = None if self.fixed is None else self.fixed.take(rows)
+        return here
 
     def weigh(self, rows: Ints, starts: Ints, sizes: Ints) -> tuple[Ints | None, Floats, Floats]:
         """Fixed-point weights of rows (None for ones), mass and weight of the nodes they form."""
         if self.weight is None or self.fixed is None:
             mass = sizes.astype(np.float64)
             return None, mass, mass
+        if self.whole:
+            fixed = self.fixed.take(rows)
+            mass = np.add.reduceat(fixed, starts).astype(np.float64)
+            return fixed, mass, mass
         w = self.weight.take(rows)
         weight = np.add.reduceat(w, starts)
-        if not self.whole:
-            w *= np.ldexp(1.0, np.minimum(52 - np.frexp(weight)[1], 1000)).repeat(sizes)
-            # No weight may vanish: a cut behind rows without weight would divide by 0.
-            self.fixed[rows] = np.maximum(np.rint(w), 1)
-        fixed = self.fixed.take(rows)
+        w *= np.ldexp(1.0, np.minimum(52 - np.frexp(weight)[1], 1000)).repeat(sizes)
+        # No weight may vanish: a cut behind rows without weight would divide by 0.
+        self.fixed[rows] = fixed = np.maximum(np.rint(w), 1).astype(np.int64)
         return fixed, np.add.reduceat(fixed, starts).astype(np.float64), weight
 
     def weight_up_to(self, rows: Ints, nodes: Nodes, places: Places) -> Floats:
         """Weight n_left of a node's rows up to each place, (b, m), or (m,) for weights of one."""
         if self.fixed is None:
             return np.asarray(places.each - (places.starts - 1.0).take(places.node))
-        mass = nodes.mass.astype(np.int64)
-        before = (mass.cumsum() - mass).take(places.node)  # may wrap around, and back in n_left
-        return np.asarray(self.fixed.take(rows).cumsum(axis=1) - before, dtype=np.float64)
+        mass = nodes.mass.astype(self.fixed.dtype)
+        before = (mass.cumsum(dtype=mass.dtype) - mass).take(
+            places.node
+        )  # may wrap around, and back in n_left
+        return np.asarray(
+            self.fixed.take(rows).cumsum(axis=1, dtype=mass.dtype) - before, dtype=np.float64
+        )
 
     def scorer(self, nodes: Nodes, places: Places, min_weight: float) -> Scorer:
         """Make the function that scores a level's cuts by the variance that they remove."""
         z, n = self.z, nodes.mass.take(places.node)
+        n[places.closed] = np.inf  # the gain is divided by it
+        least_gain = np.full(len(n), TINY)
+        least_gain[places.closed] = 0
+        if min_weight > 0:
+            least = (min_weight * (1 - 1e-12) * nodes.mass / nodes.weight).take(places.node)
 
-        def factors(n_left: Floats) -> tuple[Floats, Floats]:
-            """1 / sqrt(n_left n_right), 0 where no cut is allowed; and a cut's least score."""
+        def product(n_left: Floats) -> Floats:
+            """n_left times n_right, infinite where no cut is allowed."""
             n_right = n - n_left
-            product = n_left * n_right
-            product[..., places.closed] = np.inf
+            out = n_left * n_right
             if min_weight > 0:
-                least = (min_weight * (1 - 1e-12) * nodes.mass / nodes.weight).take(places.node)
-                product[np.minimum(n_left, n_right) < least] = np.inf
-            factor = 1 / np.sqrt(product)
-            return factor, np.where(factor > 0, TINY, 0)
+                out[np.minimum(n_left, n_right) < least] = np.inf
+            return out
 
-        of_all = (
-            factors(self.weight_up_to(places.each, nodes, places)) if self.fixed is None else None
-        )
+        of_all = None
+        if self.fixed is None:
+            of_all = product(self.weight_up_to(places.each, nodes, places))
+            factor = 1 / np.sqrt(of_all)
 
         def score(rows: Ints, codes: Ints | None) -> Floats:
-            factor, least_gain = of_all or factors(self.weight_up_to(rows, nodes, places))
-            gain: Floats = z.take(rows).cumsum(axis=1, dtype=z.dtype) * factor
-            gain *= gain
+            L = z.take(rows).cumsum(axis=1, dtype=z.dtype)
+            if of_all is not None:  # two passes where division takes three
+                gain: Floats = L * factor
+                gain *= gain
+                divisor = of_all
+            else:
+                divisor = product(self.weight_up_to(rows, nodes, places))
+                gain = L.astype(np.float64)
+                gain *= gain
+                gain /= divisor
             gain += least_gain
+            if min_weight > 0:
+                gain *= divisor < np.inf
             if codes is not None:
                 # no cut between equal values (half the time of a product with booleans)
                 np.copyto(gain[:, :-1], 0, where=codes[:, 1:] == codes[:, :-1])
