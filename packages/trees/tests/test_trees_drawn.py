@@ -9,12 +9,18 @@ import numpy as np
 import pytest
 
 from byhand.trees import (
+    DecisionTreeClassifier,
+    DecisionTreeRegressor,
     ExtraTreesClassifier,
     GradientBoostingRegressor,
     RandomForestClassifier,
     RandomForestRegressor,
     drawn_cuts,
 )
+from byhand.trees.class_counts import ClassTarget
+from byhand.trees.moments import RealTarget, Target, places_of
+from byhand.trees.poisson import PoissonTarget
+from byhand.trees.sides import gain_of_sides
 
 
 def impurity_left(y: Any, w: Any, go: Any, criterion: str) -> float:
@@ -142,6 +148,64 @@ def test_the_best_of_the_drawn_thresholds_is_taken() -> None:
     assert all(t.feature[0] == 2 for t in roots)
     assert all(0 < t.threshold[0] < 2001 for t in roots)
     assert {t.n_node_samples[1] for t in roots} <= {20, 40}
+
+
+@pytest.mark.parametrize("block", [1, 40, 200])
+@pytest.mark.parametrize("kind", [RandomForestClassifier, RandomForestRegressor])
+def test_nodes_are_cut_alike_in_small_blocks(
+    kind: Any, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, 5)).round(1)
+    X[rng.random(X.shape) < 0.1] = np.nan
+    y = rng.integers(0, 3, 80)
+    model = kind(4, max_features=2, min_samples_leaf=2, random_state=0)
+    expected = model.fit(X, y).trees_
+    monkeypatch.setattr(drawn_cuts, "DRAWN_BLOCK", block)
+    for ours, theirs in zip(model.fit(X, y).trees_.nodes, expected.nodes, strict=True):
+        assert np.array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("max_features", [1, 3])
+@pytest.mark.parametrize(
+    "kind",
+    [DecisionTreeClassifier, DecisionTreeRegressor, RandomForestClassifier, ExtraTreesClassifier],
+)
+@pytest.mark.parametrize("splitter", ["best", "random"])
+def test_missing_values_go_down_as_in_training(kind: Any, splitter: str, max_features: int) -> None:
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(150, 3))
+    X[rng.random(X.shape) < 0.3] = np.nan
+    y = rng.integers(0, 2, 150)
+    model = kind(max_features=max_features, random_state=0)
+    if "splitter" in model.get_params():
+        model.set_params(splitter=splitter)
+    else:
+        model.set_params(n_estimators=5, bootstrap=False)
+    for tree in getattr(model.fit(X, y), "estimators_", [model]):
+        passed = tree.decision_path(X)
+        assert np.array_equal(passed.sum(axis=0), tree.tree_.n_node_samples)
+
+
+@pytest.mark.parametrize("weight", ["none", "whole", "real"])
+@pytest.mark.parametrize("criterion", ["gini", "gini, 3 classes", "entropy", "variance", "poisson"])
+def test_a_side_gains_what_the_cut_behind_it_gains(weight: str, criterion: str) -> None:
+    """Scores of all cuts of two nodes from cumulative sums, and of their left sides from sums."""
+    rng = np.random.default_rng(0)
+    w: Any = {"none": None, "whole": rng.integers(1, 4, 50) * 1.0, "real": rng.random(50)}[weight]
+    codes = rng.integers(0, 3 if "3" in criterion else 2, 50)
+    y = rng.gamma(1.0, size=50)
+    target: Target = ClassTarget(codes, 3 if "3" in criterion else 2, w, criterion == "entropy")
+    if criterion in {"variance", "poisson"}:
+        target = (RealTarget if criterion == "variance" else PoissonTarget)(y, w)
+    rows, sizes = rng.permutation(50), np.array([20, 30])
+    nodes, places = target.describe(rows, sizes.cumsum() - sizes, sizes), places_of(sizes, 1)
+    expected = target.scorer(nodes, places, 2.0)(rows[None], None)[0]
+    here = drawn_cuts.target_of_rows(target, rows)
+    for i in (places.each < sizes.sum() - 1).nonzero()[0]:
+        left = (places.each <= i) & (places.node == places.node[i])
+        gain = gain_of_sides(here, left[None], nodes, places, 2.0)[0, places.node[i]]
+        assert gain == pytest.approx(expected[i], rel=1e-9)
 
 
 @pytest.mark.parametrize("side", [0, 1])

@@ -14,7 +14,7 @@ Checked: exhaustive search in exact fractions; Quinlan's play-tennis gains.
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -37,12 +37,6 @@ class ClassTarget(Target):
         small = self.whole and total < 2**16  # then sums of z stay below 2^31
         self.z = np.zeros(len(codes), dtype=np.int32 if small else np.int64)
 
-    def of_rows(self, rows: Ints) -> Self:
-        """Pick some rows, which get the numbers 0, 1, 2, ..."""
-        here = super().of_rows(rows)
-        here.codes = self.codes.take(rows)
-        return here
-
     def describe(self, rows: Ints, starts: Ints, sizes: Ints) -> Nodes:
         """Statistics of the nodes whose rows stand one after the other."""
         S, K = len(sizes), self.n_classes
@@ -61,7 +55,7 @@ class ClassTarget(Target):
                 wy = share if w is None else share * w
                 scale = np.ldexp(1.0, 60 - np.frexp(mass)[1])
                 self.z[rows] = fixed_deviations(wy, scale, starts, sizes)
-        impurity = (0.0 if self.entropy else 1.0) - self._purity(sums.T, mass) / mass
+        impurity = (0.0 if self.entropy else 1.0) - self.purity(sums.T, mass) / mass
         mixed = np.maximum.reduce(sums, axis=1) < mass
         return Nodes(mixed, np.maximum(impurity, 0), sums / mass[:, None], weight, mass, sums)
 
@@ -71,7 +65,7 @@ class ClassTarget(Target):
             return super().scorer(nodes, places, min_weight)
         m, S, K = len(places.node), *nodes.sums.shape
         T = np.ascontiguousarray(nodes.sums.T, dtype=np.int64)  # (K, S)
-        own = self._purity(T, nodes.mass)
+        own = self.purity(T, nodes.mass)
         least = min_weight * nodes.mass / nodes.weight * (1 - 1e-12)
 
         def score(rows: Ints, codes: Ints | None) -> Floats:
@@ -94,7 +88,7 @@ class ClassTarget(Target):
             node %= S
             n_left = L.sum(axis=0)
             n_right = nodes.mass.take(node) - n_left
-            gain = self._purity(L, n_left) + self._purity(T.take(node, axis=1) - L, n_right)
+            gain = self.purity(L, n_left) + self.purity(T.take(node, axis=1) - L, n_right)
             gain -= own.take(node)
             gain = np.maximum(gain, 0) + TINY
             if min_weight > 0:
@@ -105,7 +99,7 @@ class ClassTarget(Target):
 
         return score
 
-    def _purity(self, L: Ints, n: Any) -> Floats:
+    def purity(self, L: Ints, n: Any) -> Floats:
         """Negated n times the impurity of class weights L (K, ...), sum n, up to a constant n."""
         if self.entropy:
             L, n = (x * np.log2(np.maximum(x, 1)) for x in (L, n))  # whole numbers; 0 log 0 is 0

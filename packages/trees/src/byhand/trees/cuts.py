@@ -21,7 +21,7 @@ from .limits import Limits
 from .moments import Floats, Ints, Nodes, Places, Target
 from .presort import BLOCK, Presorted
 
-__all__ = ["Cuts", "best_cuts"]
+__all__ = ["Cuts", "best_cuts", "random_thresholds"]
 
 
 class Cuts(NamedTuple):
@@ -89,13 +89,18 @@ def _random_places(
 ) -> tuple[Ints, Floats]:
     """Last places (b, S) on the left of thresholds between each node's least and largest value."""
     x = X[rows % len(X), lines.feature[line][:, None]]  # (b, m)
-    low = np.fmin.reduceat(x, places.starts, axis=1)  # (b, S) NaN is passed over
-    high = np.fmax.reduceat(x, places.starts, axis=1)
-    u = rng.random(low.shape)
-    t = np.maximum(low * (1 - u) + high * u, low)  # high - low might overflow
-    t = np.where(t < high, t, low)
+    t = random_thresholds(x, places.starts, rng)
     goes_left = (x <= t.take(places.node, axis=1)) | (np.isnan(x) & lines.nan_first[line][:, None])
     return places.starts - 1 + np.add.reduceat(goes_left, places.starts, axis=1, dtype=np.int64), t
+
+
+def random_thresholds(x: NDArray[np.floating], starts: Ints, rng: np.random.Generator) -> Floats:
+    """Numbers (b, S) from the least x (b, m) of each node on, below the largest one."""
+    low = np.fmin.reduceat(x, starts, axis=1).astype(np.float64)  # NaN is passed over
+    high = np.fmax.reduceat(x, starts, axis=1).astype(np.float64)
+    u = rng.random(low.shape)
+    t = np.maximum(low * (1 - u) + high * u, low)  # high - low might overflow
+    return np.asarray(np.where(t < high, t, low))
 
 
 def _drawn_lines(

@@ -11,6 +11,7 @@ Checked: each tree against exhaustive search on its own resample; out-of-bag sha
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from .class_counts import ClassTarget
 from .cuts import best_cuts
-from .drawn_cuts import drawn_search, unsorted
+from .drawn_cuts import drawn_cuts, row_codes
 from .ensemble import Forest, join_forests, tree_at
 from .grow import CutFinder, grow
 from .limits import Limits
@@ -82,10 +83,12 @@ def _search(batch: Batch, kept: NDArray[np.bool_]) -> tuple[Presorted, CutFinder
     """Lines of the kept rows (B, N) of each tree, and how to find cuts among them."""
     if not batch.limits.n_candidates:
         return lines_of_trees(batch.lines, kept), best_cuts
-    rows = kept.ravel().nonzero()[0]
-    if not batch.limits.random_cuts:
-        return drawn_search(batch.lines, len(batch.X), rows)
-    return unsorted(rows, batch.lines.feature, batch.lines.nan_first), random_cuts
+    # one line of rows in no order is split from level to level
+    rows, no_ties = kept.ravel().nonzero()[0], np.zeros_like(batch.lines.tied)
+    one = batch.lines._replace(packed=rows[None], id_bits=62, tied=no_ties)
+    if batch.limits.random_cuts:
+        return one, random_cuts
+    return one, partial(drawn_cuts, codes=row_codes(batch.lines, len(batch.X)))
 
 
 def _balance(batch: Batch, counts: Ints) -> Floats:

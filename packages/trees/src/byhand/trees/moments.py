@@ -21,9 +21,8 @@ Checked: exhaustive search over all cuts in exact fractions, on targets of 1e-30
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,13 +96,6 @@ class Target:
             if self.whole:
                 self.fixed = self.fixed.astype(np.int32)
 
-    def of_rows(self, rows: Ints) -> Self:
-        """Pick some rows, which get the numbers 0, 1, 2, ..."""
-        here = copy.copy(self)
-        here.z = self.z.take(rows)
-        here.fixed = None if self.fixed is None else self.fixed.take(rows)
-        return here
-
     def weigh(self, rows: Ints, starts: Ints, sizes: Ints) -> tuple[Ints | None, Floats, Floats]:
         """Fixed-point weights of rows (None for ones), mass and weight of the nodes they form."""
         if self.weight is None or self.fixed is None:
@@ -125,12 +117,10 @@ class Target:
         if self.fixed is None:
             return np.asarray(places.each - (places.starts - 1.0).take(places.node))
         mass = nodes.mass.astype(self.fixed.dtype)
-        before = (mass.cumsum(dtype=mass.dtype) - mass).take(
-            places.node
-        )  # may wrap around, and back in n_left
-        return np.asarray(
-            self.fixed.take(rows).cumsum(axis=1, dtype=mass.dtype) - before, dtype=np.float64
-        )
+        # sums over all nodes may wrap around, and back in n_left
+        before = (mass.cumsum(dtype=mass.dtype) - mass).take(places.node)
+        n_left = self.fixed.take(rows).cumsum(axis=1, dtype=mass.dtype) - before
+        return np.asarray(n_left, dtype=np.float64)
 
     def scorer(self, nodes: Nodes, places: Places, min_weight: float) -> Scorer:
         """Make the function that scores a level's cuts by the variance that they remove."""
@@ -149,22 +139,17 @@ class Target:
                 out[np.minimum(n_left, n_right) < least] = np.inf
             return out
 
-        of_all = None
+        of_all: Any = None
         if self.fixed is None:
             of_all = product(self.weight_up_to(places.each, nodes, places))
-            factor = 1 / np.sqrt(of_all)
 
         def score(rows: Ints, codes: Ints | None) -> Floats:
-            L = z.take(rows).cumsum(axis=1, dtype=z.dtype)
-            if of_all is not None:  # two passes where division takes three
-                gain: Floats = L * factor
-                gain *= gain
-                divisor = of_all
-            else:
+            divisor = of_all
+            if of_all is None:
                 divisor = product(self.weight_up_to(rows, nodes, places))
-                gain = L.astype(np.float64)
-                gain *= gain
-                gain /= divisor
+            gain = z.take(rows).cumsum(axis=1, dtype=z.dtype).astype(np.float64)
+            gain *= gain
+            gain /= divisor  # rounded rightly: equal gains of small whole numbers are equal
             gain += least_gain
             if min_weight > 0:
                 gain *= divisor < np.inf

@@ -14,10 +14,11 @@ Checked: exhaustive search with the formula itself; scikit-learn's nodes.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .moments import TINY, Floats, Ints, Nodes, Places, RealTarget, Scorer
 
-__all__ = ["PoissonTarget"]
+__all__ = ["PoissonTarget", "deviance_removed", "heavy_sides"]
 
 
 class PoissonTarget(RealTarget):
@@ -44,22 +45,38 @@ class PoissonTarget(RealTarget):
     def scorer(self, nodes: Nodes, places: Places, min_weight: float) -> Scorer:
         """Make the function that scores a level's cuts by the deviance that they remove."""
         before = (nodes.sums.cumsum() - nodes.sums).take(places.node)
-        n, total = nodes.mass.take(places.node), nodes.sums.take(places.node)
-        mean = total / n
-        least = (min_weight * (1 - 1e-12) * nodes.mass / nodes.weight).take(places.node)
+        here = nodes._replace(
+            weight=nodes.weight.take(places.node),
+            mass=nodes.mass.take(places.node),
+            sums=nodes.sums.take(places.node),
+        )
 
         def score(rows: Ints, codes: Ints | None) -> Floats:
             T_left = self.z.take(rows).cumsum(axis=1) - before
-            T_right = total - T_left
-            n_left = self.weight_up_to(rows, nodes, places)
-            n_right = n - n_left
-            allowed = (T_left > 0) & (T_right > 0) & (np.minimum(n_left, n_right) >= least)
+            n_left = np.broadcast_to(self.weight_up_to(rows, nodes, places), T_left.shape)
+            allowed = heavy_sides(n_left, here, min_weight)
             allowed[:, places.closed] = False
             if codes is not None:
                 allowed[:, :-1] &= codes[:, 1:] != codes[:, :-1]
-            gain = np.zeros(T_left.shape)
-            for T, weight in ((T_left, n_left), (T_right, n_right)):
-                gain += T * np.log(np.where(allowed, T, 1) / np.where(allowed, weight * mean, 1))
-            return np.asarray((np.maximum(gain, 0) + TINY) * allowed)
+            return deviance_removed(T_left, n_left, here, allowed)
 
         return score
+
+
+def heavy_sides(n_left: Floats, nodes: Nodes, min_weight: float) -> NDArray[np.bool_]:
+    """Whether both sides have rows, and weigh enough."""
+    least = min_weight * (1 - 1e-12) * nodes.mass / nodes.weight
+    lighter = np.minimum(n_left, nodes.mass - n_left)
+    return np.asarray((lighter > 0) & (lighter >= least))
+
+
+def deviance_removed(
+    T_left: Ints, n_left: Floats, nodes: Nodes, allowed: NDArray[np.bool_]
+) -> Floats:
+    """Gain of cuts from sums T_left and weights n_left of their left sides, where allowed."""
+    mean, T_right = nodes.sums / nodes.mass, nodes.sums - T_left
+    allowed = allowed & (T_left > 0) & (T_right > 0)
+    gain = np.zeros(T_left.shape)
+    for T, n in ((T_left, n_left), (T_right, nodes.mass - n_left)):
+        gain += T * np.log(np.where(allowed, T, 1) / np.where(allowed, n * mean, 1))
+    return np.asarray((np.maximum(gain, 0) + TINY) * allowed)

@@ -3,9 +3,10 @@
 
 Source:  Geurts, Ernst & Wehenkel (2006).
 Differs: NaN takes the side that gains more. Where no drawn feature can be cut, others are drawn.
-Cost:    per drawn feature and level the least and largest value, one comparison, a partition by
-         counting and one pass of the scorer; nothing is sorted by value.
-Checked: a feature that tells the classes apart wins whatever is drawn; NaN goes where it gains.
+Cost:    per drawn feature and level one gather, the least and largest value and the sums of one
+         side; the rows are parted once per level, by counting.
+Checked: a feature that tells the classes apart wins whatever is drawn; NaN goes where it gains,
+         and in prediction where it went in training; gains of sides against those of cuts.
 """
 # D features, m places, S open nodes, q lines looked at in each: as in drawn_cuts
 
@@ -14,11 +15,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .cuts import Cuts
-from .drawn_cuts import cuts_of_drawn, sorted_by_digits
+from .cuts import Cuts, random_thresholds
+from .drawn_cuts import DRAWN_BLOCK, cuts_of_drawn, sorted_by_digits, target_of_rows
 from .limits import Limits
 from .moments import Ints, Nodes, Places, Target
 from .presort import Presorted
+from .sides import gain_of_sides
 
 __all__ = ["random_cuts"]
 
@@ -35,43 +37,45 @@ def random_cuts(
 ) -> Cuts:
     """Best of the thresholds drawn for each node, one for each of its drawn lines.
 
-    As `best_cuts`, but for `lines` of `unsorted` rows.
+    As `best_cuts`, but the only one of `packed` holds the rows in no order.
     """
-    has_nan, x_flat, D = bool(lines.nan_first.any()), X.ravel(), X.shape[1]
 
     def look_at(line: Ints, rows: Ints, nodes: Nodes, places: Places) -> Cuts:
-        (q, S), m, node = line.shape, len(rows), places.node
-        begin = rows % len(X) * D
-        score = target.scorer(nodes, places, limits.min_weight)
-        gain, t = np.empty((q, S)), np.empty((q, S))
-        last, parted = np.empty((q, S), dtype=np.int64), np.empty((q, m), dtype=np.int64)
-        for j in range(q):
-            x = x_flat.take(lines.feature.take(line[j]).take(node) + begin)  # (m,)
-            t[j] = _thresholds(x, places.starts, rng)
-            right = ~(x <= t[j].take(node))
-            if has_nan:
-                right &= ~(np.isnan(x) & lines.nan_first.take(line[j]).take(node))
-            key = node << 1
-            key |= right
-            order = sorted_by_digits(key[None], S.bit_length() + 1)[0]
-            rows.take(order, out=parted[j], mode="clip")
-            ends = places.starts + places.sizes
-            before = np.append(0, right.cumsum())
-            last[j] = ends - 1 - (before.take(ends) - before.take(places.starts))
-            all_gains = score(parted[j][None], key.take(order)[None])[0]
-            gain[j] = all_gains.take(last[j], mode="clip")
-            gain[j] *= last[j] >= places.starts  # all to the right
-        best, slot, each = np.maximum.reduce(gain), gain.argmax(axis=0), np.arange(S)
-        chosen = parted.ravel().take((slot * m).take(node) + places.each)
-        return Cuts(best > 0, line[slot, each], last[slot, each], chosen, t[slot, each])
+        return _best_of_thresholds(X, lines, line, rows, target, nodes, places, limits, rng)
 
-    return cuts_of_drawn(look_at, lines, packed[0], nodes, places, limits, rng)
+    return cuts_of_drawn(look_at, DRAWN_BLOCK, lines, packed[0], nodes, places, limits, rng)
 
 
-def _thresholds(x: NDArray[np.floating], starts: Ints, rng: np.random.Generator) -> Ints:
-    """Numbers between the least and the largest value of each node, the latter excluded."""
-    low = np.fmin.reduceat(x, starts).astype(np.float64)  # NaN is passed over
-    high = np.fmax.reduceat(x, starts).astype(np.float64)
-    u = rng.random(len(starts))
-    t = np.maximum(low * (1 - u) + high * u, low)  # high - low might overflow
-    return np.where(t < high, t, low)
+def _best_of_thresholds(
+    X: NDArray[np.floating],
+    lines: Presorted,
+    line: Ints,
+    rows: Ints,
+    target: Target,
+    nodes: Nodes,
+    places: Places,
+    limits: Limits,
+    rng: np.random.Generator,
+) -> Cuts:
+    """Draw a threshold for each line (q, S) of each node, and part the rows by the best one."""
+    S, m, (N, D) = line.shape[1], len(rows), X.shape
+    index = lines.feature.take(line).take(places.node, axis=1)
+    index += rows % N * D
+    x = X.ravel().take(index)  # (q, m)
+    t = random_thresholds(x, places.starts, rng)
+    left = x <= t.take(places.node, axis=1)
+    nan_first = lines.nan_first.take(line)
+    has_nan = bool(lines.nan_first.any())
+    if has_nan:
+        left |= np.isnan(x) & nan_first.take(places.node, axis=1)
+    n_left = np.add.reduceat(left, places.starts, axis=1, dtype=np.int64)
+    gain = gain_of_sides(target_of_rows(target, rows), left, nodes, places, limits.min_weight)
+    gain *= np.minimum(n_left, places.sizes - n_left) >= limits.min_samples_leaf
+    best, slot, each = np.maximum.reduce(gain), gain.argmax(axis=0), np.arange(S)
+    at = (slot * m).take(places.node) + places.each
+    key = (places.node << 2) + 2 - left.take(at)
+    if has_nan:  # NaN stands at the edge, as `grow` expects
+        key += np.isnan(x.take(at)) * (1 - 2 * nan_first[slot, each]).take(places.node)
+    order = sorted_by_digits(key[None], (S - 1).bit_length() + 2)[0]
+    last = places.starts + np.maximum(n_left[slot, each], 1) - 1
+    return Cuts(best > 0, line[slot, each], last, rows.take(order), t[slot, each])
