@@ -61,7 +61,6 @@ DOMAINS: dict[str, Any] = {
     "tol": Real(0),
 }
 IMPURITY = Choice("gini", "entropy", "log_loss")
-SQUARED = Choice("squared_error")
 SQUARED_OR_POISSON = Choice("squared_error", "poisson")
 LOSSES = Choice("squared_error", "absolute_error", "huber", "quantile")
 
@@ -100,9 +99,9 @@ ROWS = [
         label="poisson",
     ),
     row(RandomForestClassifier, "classification", FEW, DRAWN, criterion=IMPURITY),
-    row(RandomForestRegressor, "regression", FEW, DRAWN, criterion=SQUARED),
+    row(RandomForestRegressor, "regression", FEW, DRAWN, criterion=SQUARED_OR_POISSON),
     row(ExtraTreesClassifier, "classification", FEW, {}, criterion=IMPURITY),
-    row(ExtraTreesRegressor, "regression", FEW, {}, criterion=SQUARED),
+    row(ExtraTreesRegressor, "regression", FEW, {}, criterion=SQUARED_OR_POISSON),
     row(
         GradientBoostingClassifier,
         "classification",

@@ -31,6 +31,11 @@ def impurity_left(y: Any, w: Any, go: Any, criterion: str) -> float:
         if criterion == "squared_error":
             total += (w[side] * (y[side] - np.average(y[side], weights=w[side])) ** 2).sum()
             continue
+        if criterion == "poisson":  # targets > 0
+            total += (
+                w[side] * y[side] * np.log(y[side] / np.average(y[side], weights=w[side]))
+            ).sum()
+            continue
         p = np.bincount(y[side], w[side]) / n
         p = p[p > 0]
         total += n * (1 - (p**2).sum() if criterion == "gini" else -(p * np.log2(p)).sum())
@@ -86,7 +91,9 @@ def check_draws(tree: Any, X: Any, y: Any, w: Any, calls: list[Any], criterion: 
 
 @pytest.mark.parametrize("kind", ["normal", "ties", "nan"])
 @pytest.mark.parametrize("weight", ["none", "whole", "real"])
-@pytest.mark.parametrize("criterion", ["gini", "gini, 3 classes", "entropy", "squared_error"])
+@pytest.mark.parametrize(
+    "criterion", ["gini", "gini, 3 classes", "entropy", "squared_error", "poisson"]
+)
 def test_no_cut_over_the_drawn_features_is_better(
     kind: str, weight: str, criterion: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,9 +111,9 @@ def test_no_cut_over_the_drawn_features_is_better(
         X = np.round(X)
     if kind == "nan":
         X[rng.random(X.shape) < 0.3] = np.nan
-    real, n_classes = criterion == "squared_error", 3 if "3" in criterion else 2
+    real, n_classes = criterion in {"squared_error", "poisson"}, 3 if "3" in criterion else 2
     criterion = criterion.split(",")[0]
-    y: Any = rng.normal(size=60) if real else rng.integers(0, n_classes, 60)
+    y: Any = rng.gamma(1.0, size=60) if real else rng.integers(0, n_classes, 60)
     w = {"none": np.ones(60), "whole": rng.integers(1, 4, 60) * 1.0, "real": rng.random(60) + 0.1}
     cls: Any = RandomForestRegressor if real else RandomForestClassifier
     model = cls(1, criterion=criterion, max_features=2, random_state=0)

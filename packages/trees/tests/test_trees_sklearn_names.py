@@ -125,6 +125,25 @@ def test_a_share_of_the_rows_is_drawn_and_may_exceed_them(share: Any) -> None:
     assert model.predict(X).tolist() == same.fit(X, y).predict(X).tolist()
 
 
+@pytest.mark.parametrize("cls", [RandomForestRegressor, ExtraTreesRegressor])
+def test_a_forest_of_counts_refuses_what_has_no_poisson_deviance(cls: Any) -> None:
+    model = cls(2, criterion="poisson")
+    with pytest.raises(ValueError, match=r"value\(s\) of y are negative"):
+        model.fit([[0.0], [1.0]], [1.0, -1.0])
+    with pytest.raises(ValueError, match="Sum of y is not positive"):
+        model.fit([[0.0], [1.0]], [0.0, 0.0])
+
+
+def test_a_forest_of_all_rows_and_features_is_its_tree_under_poisson_too() -> None:
+    X, y, _ = data()
+    y = np.exp(y)
+    options: Any = {"criterion": "poisson", "min_samples_leaf": 5}
+    tree: Any = DecisionTreeRegressor(**options).fit(X, y)
+    forest: Any = RandomForestRegressor(2, bootstrap=False, random_state=0, **options).fit(X, y)
+    assert forest.predict(X).tolist() == tree.predict(X).tolist()
+    assert forest.estimators_[1].tree_.impurity.tolist() == tree.tree_.impurity.tolist()
+
+
 @pytest.mark.parametrize("share", [0.0, -0.5, float("nan"), float("inf"), 0, -1])
 def test_no_rows_or_endless_rows_cannot_be_drawn(share: Any) -> None:
     with pytest.raises(ValueError, match="max_samples must be"):

@@ -43,6 +43,7 @@ from .ensemble import (
 from .forest_grow import BATCH_ROWS, Batch, bootstrap_counts, grow_batch
 from .limits import features_drawn, limits_of
 from .moments import Floats
+from .poisson import check_counts
 from .presort import presort
 from .tree import leaf_blocks, tree_leaves
 
@@ -91,7 +92,7 @@ class ForestEstimator(Estimator):
             presort(Z),
             y,
             n_classes,
-            self.criterion in ("entropy", "log_loss"),
+            self.criterion,
             weight,
             balanced,
             limits,
@@ -166,10 +167,10 @@ class ForestEstimator(Estimator):
         return models
 
     @property
-    def estimators_samples_(self) -> list[NDArray[np.int64]]:
+    def estimators_samples_(self) -> list[NDArray[np.int32]]:
         """Rows drawn for each tree, ascending, as often as they were drawn."""
         self._check_fitted()
-        rows = np.arange(self.n_samples_)
+        rows = np.arange(self.n_samples_, dtype=np.int32)
         if not self.n_drawn_:
             return [rows for _ in self.seeds_]
         n = self.n_samples_
@@ -267,8 +268,10 @@ class ForestRegressor(RegressorMixin, ForestEstimator):
         """Grow the trees, on an executor in batches if one is given."""
         Z = self._check_X(X, fitting=True, allow_nan=True, dtype="float")
         target = check_target(y, len(Z))
-        check_choice(self.criterion, "criterion", ("squared_error",))
+        check_choice(self.criterion, "criterion", ("squared_error", "poisson"))
         weight = check_sample_weight(sample_weight, len(Z))
+        if self.criterion == "poisson":
+            check_counts(target, weight)
         learned = self._grow_forest(Z, target, weight, 0, executor)
         if self.oob_score:
             means = self._out_of_bag(Z, learned)[:, 0]

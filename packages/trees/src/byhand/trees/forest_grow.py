@@ -24,6 +24,7 @@ from .ensemble import Forest, join_forests, tree_at
 from .grow import CutFinder, grow
 from .limits import Limits
 from .moments import Floats, Ints, RealTarget, Target
+from .poisson import PoissonTarget
 from .presort import Presorted
 from .random_cuts import random_cuts
 from .trim import trim
@@ -41,7 +42,7 @@ class Batch(NamedTuple):
     lines: Presorted
     y: NDArray[Any]  # (N,) targets or class codes
     n_classes: int  # 0: y is real
-    entropy: bool
+    criterion: str
     weight: Floats | None  # (N,)
     balanced: bool  # weights that balance the classes of each resample
     limits: Limits
@@ -66,9 +67,11 @@ def grow_batch(batch: Batch) -> Forest:
             weight = weight * [_balance(batch, c) for c in counts]
     y = np.tile(batch.y, B)
     w = None if weight is None else weight.ravel()
-    target: Target = RealTarget(y, w)
+    target: Target
     if batch.n_classes:
-        target = ClassTarget(y, batch.n_classes, w, batch.entropy)
+        target = ClassTarget(y, batch.n_classes, w, batch.criterion != "gini")
+    else:
+        target = (PoissonTarget if batch.criterion == "poisson" else RealTarget)(y, w)
     kept = np.ones((B, n), np.bool_) if weight is None else weight > 0
     lines, find = _search(batch, kept)
     rng = np.random.default_rng([int(batch.seeds[0]), 1])

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from .moments import TINY, Floats, Ints, Nodes, Places, RealTarget, Scorer
 
-__all__ = ["PoissonTarget", "deviance_removed", "heavy_sides"]
+__all__ = ["PoissonTarget", "check_counts", "deviance_removed", "heavy_sides"]
 
 
 class PoissonTarget(RealTarget):
@@ -61,6 +61,16 @@ class PoissonTarget(RealTarget):
             return deviance_removed(T_left, n_left, here, allowed)
 
         return score
+
+
+def check_counts(y: Floats, weight: Floats | None) -> None:
+    """Refuse targets (N,) that have no Poisson deviance."""
+    if (y < 0).any():
+        raise ValueError(
+            "Some value(s) of y are negative which is not allowed for Poisson regression."
+        )
+    if not y[weight != 0].any():  # None != 0: all
+        raise ValueError("Sum of y is not positive which is necessary for Poisson regression.")
 
 
 def heavy_sides(n_left: Floats, nodes: Nodes, min_weight: float) -> NDArray[np.bool_]:

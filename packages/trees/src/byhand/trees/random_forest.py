@@ -120,8 +120,8 @@ class RandomForestRegressor(ForestRegressor):
     ----------
     n_estimators : int, default 100
         Trees.
-    criterion : {"squared_error"}, default "squared_error"
-        Impurity of a node: the variance.
+    criterion : {"squared_error", "poisson"}, default "squared_error"
+        Impurity of a node: the variance, or half the mean Poisson deviance, for y >= 0.
     max_depth : int or None, default None
         Most cuts from the root of a tree to a leaf.
     min_samples_split : int or float, default 2
