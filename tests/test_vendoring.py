@@ -25,7 +25,7 @@ NAMES = public_names()
 PACKAGES = sorted({public.package for public in NAMES})
 # Lines of a vendored file at most, licence included; the README lists them all. A tree was meant to
 # have 500: it carries weights, missing values, best-first growth and pruning.
-LONGEST = {"DecisionTreeClassifier": 1660, "viterbi": 300, "Dense": 350}
+LONGEST = {"DecisionTreeClassifier": 1740, "viterbi": 300, "Dense": 350}
 
 ONLY_NUMPY = """
 import importlib.abc, sys

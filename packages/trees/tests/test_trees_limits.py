@@ -21,6 +21,7 @@ from byhand.trees import (
 )
 from byhand.trees.moments import fixed_deviations
 from byhand.trees.presort import presort, sorted_rows
+from byhand.utils.estimator import clone
 
 Check = Callable[..., int]
 
@@ -104,6 +105,8 @@ def test_the_pruning_path_is_that_of_all_subtrees() -> None:
         return found
 
     path = cost_complexity_path(model)
+    same = clone(model).set_params(ccp_alpha=0.5).cost_complexity_pruning_path(X, y)
+    assert [a.tolist() for a in same] == [a.tolist() for a in path]
     assert len(path.ccp_alphas) > 3
     assert (np.diff(path.ccp_alphas) > 0).all()
     for alpha, impurity in zip(path.ccp_alphas, path.impurities, strict=True):

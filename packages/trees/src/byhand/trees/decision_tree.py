@@ -33,8 +33,9 @@ from .grow import grow
 from .importances import tree_importances
 from .limits import limits_of
 from .moments import Floats, Ints, RealTarget, Target
-from .poisson import PoissonTarget
+from .poisson import PoissonTarget, check_counts
 from .presort import presort
+from .pruning import PruningPath, cost_complexity_path
 from .tree import Tree, check_tree
 from .trim import trim
 
@@ -65,6 +66,13 @@ class TreeEstimator(Estimator):
         tree = trim(grow(Z, presort(Z), target_of(rows, weight), limits, rng)[0], limits)
         drawn = limits.n_candidates or Z.shape[1]
         return {"tree_": tree, "max_features_": drawn, "n_outputs_": 1}
+
+    def cost_complexity_pruning_path(
+        self, X: object, y: object, sample_weight: object = None
+    ) -> PruningPath:
+        """Prices of a leaf (`ccp_alpha`) at which a tree grown on these rows loses branches."""
+        unpruned: Any = type(self)(**{**self.get_params(deep=False), "ccp_alpha": 0.0})
+        return cost_complexity_path(unpruned.fit(X, y, sample_weight))
 
     def apply(self, X: object) -> NDArray[np.int64]:
         """Find the leaf that each row of X falls into, (n_samples,)."""
@@ -284,14 +292,7 @@ class DecisionTreeRegressor(RegressorMixin, TreeEstimator):
         kind = RealTarget
         if criterion == "poisson":
             kind = PoissonTarget
-            if (target < 0).any():
-                raise ValueError(
-                    "Some value(s) of y are negative which is not allowed for Poisson regression."
-                )
-            if not target[weight != 0].any():  # None != 0: all
-                raise ValueError(
-                    "Sum of y is not positive which is necessary for Poisson regression."
-                )
+            check_counts(target, weight)
         learned = self._grow_tree(Z, weight, lambda rows, w: kind(target[rows], w))
         return self._fitted(X, **learned)
 

@@ -2,7 +2,7 @@
 """Cost-complexity pruning path: the prices of a leaf at which a tree loses branches.
 
 Source:  Breiman, Friedman, Olshen & Stone (1984), section 3.3 (weakest-link cutting).
-Differs: a function of a fitted model, where scikit-learn has a method that fits one.
+Differs: a function of a fitted model; scikit-learn's method, which fits one, calls it.
 Cost:    O(M log M + M depth) for M nodes.
 Checked: all subtrees enumerated; scikit-learn's path.
 """
