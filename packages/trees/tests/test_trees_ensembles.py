@@ -279,3 +279,28 @@ def test_a_saved_model_predicts_the_same(cls: Any, ending: str, tmp_path: Any) -
     model = cls(random_state=0, **small).fit(X, c if "Classifier" in cls.__name__ else y)
     save(model, tmp_path / f"m{ending}")
     assert np.array_equal(load(tmp_path / f"m{ending}").predict(X), model.predict(X))
+
+
+@pytest.mark.parametrize("model", [DecisionTreeClassifier(), RandomForestClassifier(3)])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"children_left": lambda a: np.where(a == a.max(), 1, a)},  # in front of its parent
+        {"children_right": lambda a: np.where(a == a.max(), a + 1, a)},  # no node
+        {"children_right": lambda a: np.where(a >= 0, a - (a == a.max()), a)},  # of two parents
+        {"children_right": lambda a: a[:-1]},
+        {"feature": lambda a: a + 4},
+        {"feature": lambda a: a * 1.0},
+        {"value": lambda a: a[..., :1]},
+    ],
+)
+def test_arrays_of_a_file_that_are_no_tree_are_refused(model: Any, broken: Any) -> None:
+    X, _, c = data(60)
+    model.fit(X, c)._check_loaded()
+    name = "tree_" if isinstance(model, DecisionTreeClassifier) else "trees_"
+    learned = getattr(model, name)
+    nodes = learned if name == "tree_" else learned.nodes
+    nodes = nodes._replace(**{key: f(getattr(nodes, key)) for key, f in broken.items()})
+    setattr(model, name, nodes if name == "tree_" else learned._replace(nodes=nodes))
+    with pytest.raises(ValueError, match="not the nodes of a tree"):
+        model._check_loaded()

@@ -73,10 +73,10 @@ def check_forest(forest: Any, n_features: int, n_values: int) -> None:
     """Refuse arrays, from a file, that are not trees."""
     if not isinstance(forest, Forest):
         raise TypeError("trees_ must be a Forest")
-    check_tree(forest.nodes, n_features, n_values)
     roots: Any = forest.roots
     ok = isinstance(roots, np.ndarray) and roots.ndim == 1 and roots.dtype.kind == "i"
     if not ok or not len(roots) or roots[0] != 0 or (np.diff(roots) <= 0).any():
         raise ValueError("roots must ascend from 0")
-    if roots[-1] >= len(forest.nodes.feature):
+    if roots[-1] >= np.size(getattr(forest.nodes, "feature", ())):
         raise ValueError("roots must be nodes")
+    check_tree(forest.nodes, n_features, n_values, roots)
