@@ -34,7 +34,7 @@ Ints = NDArray[Any]
 # (rows (b, m), codes (b, m) or None) -> (b, m) gain of a cut behind each place, 0: not allowed
 Scorer = Callable[[Ints, Ints | None], Floats]
 
-# A cut that gains nothing may still be made (exclusive or needs one): it scores this.
+# A cut that gains nothing may still be made (exclusive or needs one): it scores this much or less.
 TINY = 1e-30
 
 
@@ -126,17 +126,14 @@ class Target:
         """Make the function that scores a level's cuts by the variance that they remove."""
         z, n = self.z, nodes.mass.take(places.node)
         n[places.closed] = np.inf  # the gain is divided by it
-        least_gain = np.full(len(n), TINY)
-        least_gain[places.closed] = 0
-        if min_weight > 0:
-            least = (min_weight * (1 - 1e-12) * nodes.mass / nodes.weight).take(places.node)
 
         def product(n_left: Floats) -> Floats:
             """n_left times n_right, infinite where no cut is allowed."""
-            n_right = n - n_left
-            out = n_left * n_right
+            out = n - n_left
             if min_weight > 0:
-                out[np.minimum(n_left, n_right) < least] = np.inf
+                least = (min_weight * (1 - 1e-12) * nodes.mass / nodes.weight).take(places.node)
+                out[np.minimum(n_left, out) < least] = np.inf
+            out *= n_left
             return out
 
         of_all: Any = None
@@ -149,10 +146,8 @@ class Target:
                 divisor = product(self.weight_up_to(rows, nodes, places))
             gain = z.take(rows).cumsum(axis=1, dtype=z.dtype).astype(np.float64)
             gain *= gain
+            gain += TINY
             gain /= divisor  # rounded rightly: equal gains of small whole numbers are equal
-            gain += least_gain
-            if min_weight > 0:
-                gain *= divisor < np.inf
             if codes is not None:
                 # no cut between equal values (half the time of a product with booleans)
                 np.copyto(gain[:, :-1], 0, where=codes[:, 1:] == codes[:, :-1])

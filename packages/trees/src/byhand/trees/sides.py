@@ -44,4 +44,4 @@ def gain_of_sides(
     if isinstance(target, PoissonTarget):
         return deviance_removed(L, n_left, nodes, allowed)
     product = np.where(allowed, n_left * (nodes.mass - n_left), np.inf)
-    return np.asarray((L.astype(np.float64) ** 2 / product + TINY) * allowed)
+    return np.asarray((L.astype(np.float64) ** 2 + TINY) / product)
