@@ -33,9 +33,7 @@ class ClassTarget(Target):
         self.codes, self.n_classes, self.entropy = codes, n_classes, entropy
         self.one_moment = n_classes == 2 and not entropy
         self.width = 1 if self.one_moment else n_classes
-        total = len(codes) if weight is None else weight.sum()
-        small = self.whole and total < 2**16  # then sums of z stay below 2^31
-        self.z = np.zeros(len(codes), dtype=np.int32 if small else np.int64)
+        self.z = np.zeros(len(codes), dtype=np.int64)
 
     def describe(self, rows: Ints, starts: Ints, sizes: Ints) -> Nodes:
         """Statistics of the nodes whose rows stand one after the other."""
@@ -48,6 +46,8 @@ class ClassTarget(Target):
         if self.one_moment:
             each = np.stack([-sums[:, 1], sums[:, 0]], axis=1)  # n (y - p), whole
             if self.whole:
+                if self.z.itemsize == 8 and mass.max() < 2**16:  # sums of z stay below 2^31
+                    self.z = np.zeros(len(self.codes), dtype=np.int32)
                 z = each.astype(self.z.dtype).take(cell)
                 self.z[rows] = z if w is None else z * w
             else:
