@@ -99,7 +99,7 @@ def lane_viterbi(lanes: Lanes, log_pi: Floats, log_A: Floats, words: Words) -> L
             entry[:, cut], changed, last = truth >> bit << bit, cut, int(missed.sum())
             continue
         if ways is None:
-            ways = ways_that_stay(lanes, A >> bit, words, bit)
+            ways = ways_that_stay(lanes, A >> bit, words, row_tags(K), bit)
         learn_ways(ways, origin, (ends >> bit) + total, entry >> bit)
         better = best_entries(lanes, ways, pi >> bit, A >> bit) << bit
         differs, near = better != entry, better > -(NEAR << _fraction(K) << bit)
@@ -158,7 +158,7 @@ def _guess_best_entries(lanes: Lanes, pi: Ints, A: Ints, words: Words) -> tuple[
         near = ends >= ends.max(axis=0) - (NEAR << _fraction(K) << bit)
         apart = near & (origin != origin[top, np.arange(n)])
         if (~apart.any(axis=0)).mean() < MERGED:
-            ways = ways_that_stay(lanes, A >> bit, words, bit)
+            ways = ways_that_stay(lanes, A >> bit, words, row_tags(K), bit)
             return best_entries(lanes, ways, pi >> bit, A >> bit) << bit, ways
     entry[:, lanes.cut] = (_step(ends, A) >> bit << bit)[:, lanes.before]
     return entry, None
@@ -261,7 +261,7 @@ def _rows_between(lanes: Lanes, origin: Ints, ends: Ints, came: Ints) -> tuple[I
 
 def _trace(lanes: Lanes, back: Bytes, K: int, end: Ints, path: Ints | None) -> Ints:
     """Row at each lane's first step, from rows (R, C) at its last; R = 1 writes them to path."""
-    mask, low = np.uint8((1 << _score_bit(K)) - 1), np.uint8(_origin_bits(K))
+    row_of = _row_of(np.arange(256), K)  # of all bytes: one gather instead of three operations
     row = end[:, :0]
     for segment in reversed(lanes.segments):
         n = segment.alive
@@ -275,6 +275,5 @@ def _trace(lanes: Lanes, back: Bytes, K: int, end: Ints, path: Ints | None) -> I
             if segment.first + t:
                 np.multiply(row, n, out=row)
                 np.add(row, lane, out=row)
-                byte = np.bitwise_and(pointers[t].ravel().take(row), mask)
-                row = np.right_shift(byte, low).astype(np.int64)
+                row = row_of.take(pointers[t].ravel().take(row))
     return row
