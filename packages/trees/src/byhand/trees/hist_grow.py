@@ -115,7 +115,8 @@ def grow_histogram_tree(
     rows = np.arange(N, dtype=np.int64)
     tree = _NodeTable(limits.max_leaf_nodes)
     tree.add(0, N)
-    root = _Node(0, 0, N, 0, grower.histogram(rows))
+    root = _Node(0, 0, N, 0, np.empty((len(grower.packed.weights), grower.D, BINS), np.int64))
+    grower.histogram(rows, root.histogram)
     waiting: list[tuple[float, int, _Node, _Split]] = []
     for node, split in zip([root], grower.best_splits([root]), strict=True):
         if split is not None:
@@ -202,7 +203,7 @@ class _Grower:
         rng: np.random.Generator,
     ) -> None:
         self.codes, self.packed, self.limits, self.rng = codes, packed, limits, rng
-        self.D = codes.cells.shape[1]
+        self.D, self.splittable = codes.cells.shape[1], 2 * limits.min_samples_leaf
         # few values: the cells above are empty; one complete feature tells the sum over a node
         few = codes.n_bins <= BINS // 2 and not codes.missing.all()
         self.width = codes.n_bins if few else BINS
@@ -217,10 +218,9 @@ class _Grower:
         self.indices = np.empty(max(1, CHUNK // self.D) * self.D, dtype=np.int64)
         self.repeated = np.empty(len(self.indices))
 
-    def histogram(self, rows: Int64s) -> Int64s:
+    def histogram(self, rows: Int64s, out: Int64s) -> None:
         """Packed sums (arrays, D, 256) of some rows: one bincount over all features at once."""
         weights, D = self.packed.weights, self.D
-        total = np.empty((len(weights), D * BINS), dtype=np.int64)
         everything = len(rows) == len(self.codes.cells)
         step = len(self.indices) // D
         for first in range(0, len(rows), step):
@@ -228,33 +228,29 @@ class _Grower:
             n = len(some) * D
             index, weight = self.indices[:n], self.repeated[:n]
             index.reshape(-1, D)[...] = (
-                self.codes.cells[block] if everything else self.codes.cells.take(some, axis=0)
+                self.codes.cells[block] if everything else self.codes.cells.take(some, 0)
             )
-            for k, w in enumerate(weights):
+            for w, total in zip(weights, out, strict=True):
                 weight.reshape(-1, D)[...] = w.take(some)[:, None]
-                part = np.bincount(index, weight, D * BINS)  # whole numbers below 2^53
+                part = np.bincount(index, weight, D * BINS).reshape(D, BINS)  # whole, below 2^53
                 if first:
-                    total[k] += part.astype(np.int64)
+                    total += part.astype(np.int64)
                 else:
-                    total[k] = part
-        return total.reshape(-1, D, BINS)
+                    total[...] = part
 
     def children(self, rows: Int64s, node: _Node, middle: int, number: int) -> list[_Node]:
         """Return the children that may be split further, with their histograms."""
         slices = ((node.start, middle), (middle, node.stop))
-        deep = node.depth + 1 >= self.limits.max_depth
-        able = [not deep and b - a >= 2 * self.limits.min_samples_leaf for a, b in slices]
-        if not any(able):
+        if node.depth + 1 >= self.limits.max_depth:
             return []
-        small = int(slices[1][1] - slices[1][0] < slices[0][1] - slices[0][0])
+        able = [side for side, (a, b) in enumerate(slices) if b - a >= self.splittable]
+        if not able:
+            return []
+        small = int(node.stop - middle < middle - node.start)
         both = np.empty((2, *node.histogram.shape), dtype=np.int64)
-        both[small] = self.histogram(rows[slice(*slices[small])])
-        np.subtract(node.histogram, both[small], out=both[1 - small])  # the sibling: what is left
-        return [
-            _Node(number + side, *slices[side], node.depth + 1, both[side])
-            for side in (0, 1)
-            if able[side]
-        ]
+        self.histogram(rows[slice(*slices[small])], both[small])
+        np.subtract(node.histogram, both[small], both[1 - small])  # the sibling: what is left
+        return [_Node(number + side, *slices[side], node.depth + 1, both[side]) for side in able]
 
     def partition(self, rows: Int64s, split: _Split) -> int:
         """Move the rows that go left before those that go right; return how many go left."""
@@ -266,7 +262,7 @@ class _Grower:
             if split.missing_left:
                 goes_left |= code == MISSING
         left = rows.take(goes_left.nonzero()[0])  # four times faster than a boolean mask
-        right = rows.take((~goes_left).nonzero()[0])
+        right = rows.take(np.logical_not(goes_left, goes_left).nonzero()[0])
         rows[: len(left)], rows[len(left) :] = left, right
         return len(left)
 
@@ -278,33 +274,26 @@ class _Grower:
         shape = len(nodes), len(self.packed.weights), self.D, self.width
         cut = self.cuts[: math.prod(shape)].reshape(shape)
         for node, running in zip(nodes, cut, strict=True):
-            node.histogram[..., : self.width].cumsum(axis=-1, out=running)
-        G, total, _ = self.packed.unpack(cut[:, :, self.complete, -1].astype(np.float64))
-        sizes = np.array([node.stop - node.start for node in nodes])
-        score = CutScore(G, total, sizes, self.limits, self.packed)
+            np.add.accumulate(node.histogram[..., : self.width], -1, None, running)
+        totals = cut[:, :, self.complete, -1].tolist()
+        sizes = [node.stop - node.start for node in nodes]
+        score = CutScore(totals, sizes, self.limits, self.packed)
         rise = self._rise(score, cut)  # (n, D, width)
+        to_left = self._missing_left(nodes, score, cut, rise) if len(self.with_missing) else None
         if len(self.categories):
             rise[:, self.categories] = 0.0
-        f = self.with_missing
-        if len(f):  # the same cuts with the missing values on the left
-            rise = rise.copy()  # the next ones take its place
-            missing = np.array([node.histogram[:, f, MISSING:] for node in nodes])
-            other = self._rise(score, cut[:, :, f] + missing)
-            to_left = np.zeros(rise.shape, dtype=np.bool_)
-            to_left[:, f] = other > rise[:, f]
-            rise[:, f] = np.maximum(other, rise[:, f])
         allowed = self._draw_features(rise)
         flat = rise.reshape(len(nodes), -1)
         found: list[_Split | None] = []
-        for i, place in enumerate(flat.argmax(axis=1).tolist()):
+        for i, place in enumerate(flat.argmax(1).tolist()):
             feature, code = divmod(place, self.width)
-            left = bool(len(f) and to_left[i, feature, code])
+            left = to_left is not None and bool(to_left[i, feature, code])
             best = _Split(score.total(float(flat[i, place]), i), feature, code, left, None)
             for c in self.categories.tolist():
                 if allowed is None or c in allowed[i]:
                     split = self._category_split(nodes[i].histogram[:, c], score, i, c)
                     best = max(best, split, key=lambda one: one.gain)
-            found.append(best if best.gain > score.least(i) else None)
+            found.append(best if best.gain > score.least[i] else None)
         return found
 
     def _rise(self, score: CutScore, cut: Int64s) -> Floats:
@@ -315,6 +304,20 @@ class _Grower:
         second, room = self.sums[arrays * cells : (arrays + 2) * cells].reshape(2, n, -1)
         packed[...] = cut.reshape(n, arrays, -1)
         return score.rise(*self.packed.unpack(packed, second, room), room=room).reshape(n, *shape)
+
+    def _missing_left(
+        self, nodes: list[_Node], score: CutScore, cut: Int64s, rise: Floats
+    ) -> NDArray[np.bool_]:
+        """Weigh the same cuts with the missing values on the left: raise `rise`, say where."""
+        f = self.with_missing
+        kept = rise.copy()  # the next ones take its place
+        missing = np.array([node.histogram[:, f, MISSING:] for node in nodes])
+        other = self._rise(score, cut[:, :, f] + missing)
+        to_left = np.zeros(rise.shape, dtype=np.bool_)
+        to_left[:, f] = other > kept[:, f]
+        kept[:, f] = np.maximum(other, kept[:, f])
+        rise[...] = kept
+        return to_left
 
     def _draw_features(self, rise: Floats) -> list[set[int]] | None:
         """Rule out all but some features in each node; None where all are allowed."""
