@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -238,6 +239,24 @@ def test_leaf_wise_growth_splits_the_leaf_that_gains_most() -> None:
         for k in np.flatnonzero(tree.feature < 0)
     ]
     assert sorted(leaves) == [[0, 1], [2, 3], [4, 5, 6, 7]]
+
+
+@pytest.mark.parametrize("varying", [False, True])
+def test_a_limit_of_leaves_makes_the_first_splits_of_the_tree_without_limit(varying: bool) -> None:
+    """Where the curvature varies, some splits are refused: their leaves are too small."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(4000, 3))
+    g = np.sin(3 * X[:, 0]) + rng.normal(size=4000)
+    h = rng.choice([0.001, 0.25], 4000) if varying else None
+    codes, categorical = bin_codes(X, find_bins(X)), np.zeros(3, dtype=bool)
+    grow = partial(grow_histogram_tree, codes, categorical, g, h)
+    whole = grow(GrowthLimits(10**9, 99, 20, 0.0, 3), rng)
+    for n_leaves in range(2, 60):
+        tree = grow(GrowthLimits(n_leaves, 99, 20, 0.0, 3), rng)
+        inner = np.flatnonzero(tree.feature >= 0)
+        assert len(tree.feature) == 2 * n_leaves - 1
+        for name in ("feature", "cut", "left", "gain"):
+            assert np.array_equal(getattr(tree, name)[inner], getattr(whole, name)[inner]), name
 
 
 @pytest.mark.parametrize("max_leaf_nodes", [2, 5, 31])

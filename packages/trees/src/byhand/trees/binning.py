@@ -133,7 +133,9 @@ def bin_codes(X: Floats, bins: Bins) -> Codes:
 def _as_cells(columns: NDArray[np.uint8]) -> NDArray[np.unsignedinteger[Any]]:
     kind = np.uint16 if len(columns) <= 256 else np.uint32
     offsets: NDArray[Any] = np.arange(0, 256 * len(columns), 256).astype(kind)
-    return np.ascontiguousarray(columns.T + offsets)
+    cells: NDArray[np.unsignedinteger[Any]] = np.empty(columns.shape[::-1], dtype=kind)
+    np.add(columns.T, offsets, out=cells)  # or the sum would stand as `columns` do, and be copied
+    return cells
 
 
 def _numeric_edges(values: Floats, max_bins: int, w: Floats | None) -> Floats:

@@ -131,23 +131,32 @@ def pack_slopes(g: Floats, h: Floats | None) -> PackedSlopes:
         bits = min(53 - 1 - 2 * n_bits, 30)
         shift = bits + n_bits + 1 if bits >= 10 else 0
         slope = _rounded(g, bits if shift else 30)[0]
-        weights = [slope + 2.0**shift] if shift else [slope, np.ones_like(g)]
+        if shift:
+            slope += 2.0**shift
+        weights = [slope] if shift else [slope, np.ones_like(g)]
         if h is None:
             return PackedSlopes(weights, shift, 1.0, True)
         curvature, h_scale = _rounded(h, 30)
-        return PackedSlopes([*weights, np.maximum(curvature, 1.0)], shift, h_scale, True)
+        return PackedSlopes(
+            [*weights, np.maximum(curvature, 1.0, out=curvature)], shift, h_scale, True
+        )
     bits = (53 - 2 - 2 * n_bits) // 2
     shift = bits + n_bits + 1 if bits >= 8 else 0
     slope, (curvature, h_scale) = (
         _rounded(g, bits if shift else 30)[0],
         _rounded(h, bits if shift else 30),
     )
-    curvature = np.maximum(curvature, 1.0)
-    weights = [slope + 2.0**shift * curvature] if shift else [slope, curvature]
-    return PackedSlopes(weights, shift, h_scale, False)
+    np.maximum(curvature, 1.0, out=curvature)
+    if not shift:
+        return PackedSlopes([slope, curvature], 0, h_scale, False)
+    curvature *= 2.0**shift
+    slope += curvature
+    return PackedSlopes([slope], shift, h_scale, False)
 
 
 def _rounded(a: Floats, bits: int) -> tuple[Floats, float]:
     """Whole numbers of at most so many bits, and what they were multiplied by."""
-    largest = float(np.abs(a).max(initial=0.0)) or 1.0
-    return np.rint(a / largest * 2.0**bits), 2.0**bits / largest
+    largest = max(float(a.max(initial=0.0)), -float(a.min(initial=0.0))) or 1.0
+    whole = a / largest
+    whole *= 2.0**bits
+    return np.rint(whole, whole), 2.0**bits / largest

@@ -124,6 +124,9 @@ def grow_histogram_tree(
             best = grower.best_split(node)
             if best is not None:
                 heapq.heappush(waiting, (-best.gain, node.number, node, best))
+        if grower.packed.counted:  # every split is made: so many are left, the rest is forgotten
+            waiting.sort()  # a heap still
+            del waiting[limits.max_leaf_nodes - n_leaves :]
         if not waiting:
             break
         _, _, node, split = heapq.heappop(waiting)
@@ -241,9 +244,10 @@ class _Grower:
         if not able:
             return []
         small = int(node.stop - middle < middle - node.start)
-        both = np.empty((2, *node.histogram.shape), dtype=np.int64)
-        self.histogram(rows[slice(*slices[small])], both[small])
-        np.subtract(node.histogram, both[small], both[1 - small])  # the sibling: what is left
+        smaller = np.empty_like(node.histogram)
+        self.histogram(rows[slice(*slices[small])], smaller)
+        larger = np.subtract(node.histogram, smaller, node.histogram)  # the sibling: what is left
+        both = (larger, smaller) if small else (smaller, larger)
         return [_Node(number + side, *slices[side], node.depth + 1, both[side]) for side in able]
 
     def partition(self, rows: Int64s, split: _Split) -> int:
