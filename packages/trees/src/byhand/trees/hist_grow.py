@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import heapq
 import math
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -61,7 +62,8 @@ class _Node(NamedTuple):
     histogram: Int64s  # (arrays, D, 256)
 
 
-class _Split(NamedTuple):
+@dataclass
+class _Split:
     gain: float
     feature: int
     cut: int
@@ -124,19 +126,18 @@ def grow_histogram_tree(
             best = grower.best_split(node)
             if best is not None:
                 heapq.heappush(waiting, (-best.gain, node.number, node, best))
-        if grower.packed.counted:  # every split is made: so many are left, the rest is forgotten
-            waiting.sort()  # a heap still
-            del waiting[limits.max_leaf_nodes - n_leaves :]
         if not waiting:
             break
+        if len(waiting) > limits.max_leaf_nodes - n_leaves and grower.packed.counted:
+            waiting.sort()  # every split is made, so that the last of them is not: forget it
+            del waiting[limits.max_leaf_nodes - n_leaves :]
         _, _, node, split = heapq.heappop(waiting)
-        middle = grower.partition(rows[node.start : node.stop], split) + node.start
-        sizes = middle - node.start, node.stop - middle
-        if min(sizes) < limits.min_samples_leaf:  # only where sizes were estimated
-            fresh = []
+        middle = node.start + grower.partition(rows[node.start : node.stop], split)
+        if min(middle - node.start, node.stop - middle) < limits.min_samples_leaf:
+            fresh = []  # a split whose sizes were estimated, too well
             continue
         if not codes.missing[split.feature]:  # never seen: they follow the larger child
-            split = split._replace(missing_left=sizes[0] > sizes[1])
+            split.missing_left = middle - node.start > node.stop - middle
         number = tree.split(node.number, split, middle)
         n_leaves += 1
         if n_leaves < limits.max_leaf_nodes:
