@@ -227,6 +227,18 @@ def test_the_gain_of_many_samples_is_that_of_their_sums() -> None:
     assert bits == pytest.approx(round(bits), rel=0, abs=1e-5)  # rounding of slopes to 2^-20
 
 
+def test_the_last_of_many_features_is_found() -> None:
+    """Cells of more than 256 features have numbers beyond 16 bits."""
+    X = np.random.default_rng(0).normal(size=(700, 300))  # more than one pass of a histogram
+    g = np.where(X[:, 299] > 0.3, 1.0, -1.0)
+    codes, limits = bin_codes(X, find_bins(X)), GrowthLimits(2, 99, 5, 0.0, 300)
+    tree = grow_histogram_tree(
+        codes, np.zeros(300, dtype=bool), g, None, limits, np.random.default_rng(0)
+    )
+    assert tree.feature[0] == 299
+    assert set(tree.rows[: tree.stop[1]]) <= set(np.flatnonzero(X[:, 299] <= 0.35))
+
+
 def test_leaf_wise_growth_splits_the_leaf_that_gains_most() -> None:
     X = np.arange(8.0)[:, None]
     g = np.array([-100, -100, 100, 100, -1, -1, 1, 1.0])

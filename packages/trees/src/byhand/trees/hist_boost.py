@@ -124,7 +124,7 @@ def boost_histograms(
         held_raw = _constant_scores(start, len(held_out.y))
         held_losses.append(loss.value(held_out.y, held_raw, held_out.w))
     grow = functools.partial(_grow_for_score, codes, bins.categorical, limits)
-    draws = limits.max_features < codes.cells.shape[1]
+    draws = limits.max_features < codes.lines.shape[1]
     trees: list[GrownTree] = []
     values: list[Floats] = []
     stopped = False
