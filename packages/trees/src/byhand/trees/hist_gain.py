@@ -4,7 +4,7 @@
 Source:  Chen & Guestrin, XGBoost (2016), eq. 7; Ke et al., LightGBM (2017).
 Differs: slopes and counts (or curvatures) are whole numbers in one float64 below 2^53, so that one
          bincount sums both without rounding and a sibling is an exact difference.
-Cost:    14 passes over the cells of a node's histogram, about 4 ns a cell.
+Cost:    13 passes over the cells of a node's histogram, 3 to 6 ns a cell.
 Checked: sums taken apart against sums of whole numbers; literal loops over all cuts.
 """
 # N samples   g (N,) slope, h (N,) curvature

@@ -7,8 +7,8 @@ Differs: slopes and counts (or curvatures) are rounded to whole numbers and pack
          so that one bincount sums both exactly, and subtraction is exact; leaf values come from
          the unrounded ones. Where the curvature varies and there are many samples, the size of a
          child is estimated from it, as LightGBM does, and checked when the split is made.
-Cost:    O(N D) for each level of a balanced tree: 2 to 3 ns per sample and feature of the smaller
-         child of each split, and about 100 us a split.
+Cost:    O(N D) for each level of a balanced tree: 2 ns per sample and feature of the smaller child
+         of each split, and 5 ns per cell (256 of a feature) of each child: 50 us a split of 10.
 Checked: exhaustive search over all splits of small trees; scikit-learn's held-out scores.
 """
 # N samples, D features, 256 bins   g (N,) slope -dL/draw, h (N,) curvature, both times the weight
