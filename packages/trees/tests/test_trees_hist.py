@@ -80,6 +80,13 @@ def test_probabilities_sum_to_one_and_history_is_their_log_loss(n_classes: int) 
     assert model.score(X, labels) > 0.85
 
 
+def test_more_classes_than_a_signed_byte_holds_are_learned() -> None:
+    labels = np.arange(130).repeat(3)
+    model = HistGradientBoostingClassifier(max_iter=1, max_leaf_nodes=4, min_samples_leaf=1)
+    model.fit(labels[:, None], labels)
+    assert np.array_equal(model.predict(labels[:, None]), labels)
+
+
 def test_a_newton_step_by_hand() -> None:
     """Log-loss: a leaf's value is rate * sum(y - p) / (sum p (1 - p) + l2)."""
     X, y, w = np.zeros((4, 1)), np.array([0, 1, 1, 1]), np.array([1.0, 1.0, 2.0, 1.0])

@@ -213,6 +213,27 @@ def test_packed_sums_are_exact(n: int, constant: bool) -> None:
     assert np.allclose(np.array(slope) * finest, g, rtol=0, atol=finest)
 
 
+@pytest.mark.parametrize("n", [500, 5000])
+@pytest.mark.parametrize("constant", [True, False])
+def test_slopes_of_the_other_sign_are_rounded_to_the_same_numbers(n: int, constant: bool) -> None:
+    """Even where one sign has the largest by far: too large a number would spill."""
+    g = np.random.default_rng(0).exponential(size=n) ** 3 - 1.0
+    h = None if constant else np.ones(n)
+    ups, downs = ([float(v) for v in pack_slopes(a, h).weights[0]] for a in (g, -g))
+    shift = pack_slopes(g, h).shift
+    second = [round(v / 2**shift) for v in ups]
+    for up, down, b in zip(ups, downs, second, strict=True):
+        assert up - (b << shift) == (b << shift) - down
+
+
+def test_a_node_of_too_little_curvature_for_two_is_not_split() -> None:
+    X, g, h = np.arange(10.0)[:, None], np.arange(10.0) - 4.5, np.full(10, 1.9e-4)
+    grow = partial(grow_histogram_tree, bin_codes(X, find_bins(X)), np.array([False]), g)
+    limits = GrowthLimits(9, 9, 1, 0.0, 1)
+    assert len(grow(h, limits, np.random.default_rng(0)).feature) == 1  # 1.9e-3 in all
+    assert len(grow(2 * h, limits, np.random.default_rng(0)).feature) > 1
+
+
 def test_the_gain_of_many_samples_is_that_of_their_sums() -> None:
     """More cells than one pass of a histogram holds: the passes add up."""
     rng = np.random.default_rng(0)
