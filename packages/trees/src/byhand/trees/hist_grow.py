@@ -214,7 +214,8 @@ class _Grower:
         self.categories = np.flatnonzero(categorical)
         self.with_missing = np.flatnonzero(codes.missing & ~categorical)
         # Written over and over: the system would zero fresh memory for each node, which took the
-        # gains of 50 features from 60 to 290 us, and a fit of 100,000 samples from 1.5 s to 2.3 s.
+        # gains of 50 features from 60 to 290 us, and a first fit of 25 trees to 100,000 samples of
+        # 50 features from 1.5 to 2.4 s.
         self.cells = np.empty(len(codes.offsets), dtype=np.int64)
         self.weights = np.empty(len(codes.offsets))
         self.cuts = np.empty((len(packed.weights), self.D, self.width), dtype=np.int64)
