@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -212,6 +213,27 @@ def test_packed_sums_are_exact(n: int, constant: bool) -> None:
     assert np.allclose(np.array(slope) * finest, g, rtol=0, atol=finest)
 
 
+@pytest.mark.parametrize("n", [500, 5000])
+@pytest.mark.parametrize("constant", [True, False])
+def test_slopes_of_the_other_sign_are_rounded_to_the_same_numbers(n: int, constant: bool) -> None:
+    """Even where one sign has the largest by far: too large a number would spill."""
+    g = np.random.default_rng(0).exponential(size=n) ** 3 - 1.0
+    h = None if constant else np.ones(n)
+    ups, downs = ([float(v) for v in pack_slopes(a, h).weights[0]] for a in (g, -g))
+    shift = pack_slopes(g, h).shift
+    second = [round(v / 2**shift) for v in ups]
+    for up, down, b in zip(ups, downs, second, strict=True):
+        assert up - (b << shift) == (b << shift) - down
+
+
+def test_a_node_of_too_little_curvature_for_two_is_not_split() -> None:
+    X, g, h = np.arange(10.0)[:, None], np.arange(10.0) - 4.5, np.full(10, 1.9e-4)
+    grow = partial(grow_histogram_tree, bin_codes(X, find_bins(X)), np.array([False]), g)
+    limits = GrowthLimits(9, 9, 1, 0.0, 1)
+    assert len(grow(h, limits, np.random.default_rng(0)).feature) == 1  # 1.9e-3 in all
+    assert len(grow(2 * h, limits, np.random.default_rng(0)).feature) > 1
+
+
 def test_the_gain_of_many_samples_is_that_of_their_sums() -> None:
     """More cells than one pass of a histogram holds: the passes add up."""
     rng = np.random.default_rng(0)
@@ -226,6 +248,18 @@ def test_the_gain_of_many_samples_is_that_of_their_sums() -> None:
     assert bits == pytest.approx(round(bits), rel=0, abs=1e-5)  # rounding of slopes to 2^-20
 
 
+def test_the_last_of_many_features_is_found() -> None:
+    """Cells of more than 256 features have numbers beyond 16 bits."""
+    X = np.random.default_rng(0).normal(size=(700, 300))  # more than one pass of a histogram
+    g = np.where(X[:, 299] > 0.3, 1.0, -1.0)
+    codes, limits = bin_codes(X, find_bins(X)), GrowthLimits(2, 99, 5, 0.0, 300)
+    tree = grow_histogram_tree(
+        codes, np.zeros(300, dtype=bool), g, None, limits, np.random.default_rng(0)
+    )
+    assert tree.feature[0] == 299
+    assert set(tree.rows[: tree.stop[1]]) <= set(np.flatnonzero(X[:, 299] <= 0.35))
+
+
 def test_leaf_wise_growth_splits_the_leaf_that_gains_most() -> None:
     X = np.arange(8.0)[:, None]
     g = np.array([-100, -100, 100, 100, -1, -1, 1, 1.0])
@@ -238,6 +272,24 @@ def test_leaf_wise_growth_splits_the_leaf_that_gains_most() -> None:
         for k in np.flatnonzero(tree.feature < 0)
     ]
     assert sorted(leaves) == [[0, 1], [2, 3], [4, 5, 6, 7]]
+
+
+@pytest.mark.parametrize("varying", [False, True])
+def test_a_limit_of_leaves_makes_the_first_splits_of_the_tree_without_limit(varying: bool) -> None:
+    """Where the curvature varies, some splits are refused: their leaves are too small."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(4000, 3))
+    g = np.sin(3 * X[:, 0]) + rng.normal(size=4000)
+    h = rng.choice([0.001, 0.25], 4000) if varying else None
+    codes, categorical = bin_codes(X, find_bins(X)), np.zeros(3, dtype=bool)
+    grow = partial(grow_histogram_tree, codes, categorical, g, h)
+    whole = grow(GrowthLimits(10**9, 99, 20, 0.0, 3), rng)
+    for n_leaves in range(2, 60):
+        tree = grow(GrowthLimits(n_leaves, 99, 20, 0.0, 3), rng)
+        inner = np.flatnonzero(tree.feature >= 0)
+        assert len(tree.feature) == 2 * n_leaves - 1
+        for name in ("feature", "cut", "left", "gain"):
+            assert np.array_equal(getattr(tree, name)[inner], getattr(whole, name)[inner]), name
 
 
 @pytest.mark.parametrize("max_leaf_nodes", [2, 5, 31])

@@ -3,7 +3,7 @@
 
 Source:  Friedman (2001); Ke et al., LightGBM (2017); scikit-learn's parameters.
 Differs: rows of weight 0 are removed before anything else; held-out samples are drawn by class.
-Cost:    see `hist_grow`; 3 bytes per sample and feature above the input.
+Cost:    see `hist_grow`; 2 bytes per sample and feature above the input.
 Checked: each setting and message by a test; repeated rows against weights.
 """
 # N samples, D features, K scores per sample (1, or the classes if there are more than two)
