@@ -161,7 +161,7 @@ def test_rows_are_not_drawn_without_a_bootstrap() -> None:
 def test_an_empty_list_of_categories_is_as_none(cls: Any, none: Any) -> None:
     X, y = np.arange(20.0).reshape(10, 2), np.arange(10) % 2
     model = cls(categorical_features=none, max_iter=2, min_samples_leaf=1).fit(X, y)
-    assert not model.is_categorical_.any()
+    assert model.is_categorical_ is None
     plain = cls(max_iter=2, min_samples_leaf=1).fit(X, y)
     assert model.predict(X).tolist() == plain.predict(X).tolist()
 

@@ -64,7 +64,7 @@ class BaseHistGradientBoosting(Estimator):
     random_state: Any
     trees_: HistTrees
     edges_: list[Floats]
-    is_categorical_: NDArray[np.bool_]
+    is_categorical_: NDArray[np.bool_] | None
     baseline_: Floats
     n_iter_: int
     n_trees_per_iteration_: int
@@ -123,7 +123,7 @@ class BaseHistGradientBoosting(Estimator):
             X,
             trees_=result.trees,
             edges_=bins.edges,
-            is_categorical_=bins.categorical,
+            is_categorical_=bins.categorical if bins.categorical.any() else None,
             baseline_=result.start,
             n_iter_=result.n_iter,
             n_trees_per_iteration_=len(result.start),
@@ -218,17 +218,21 @@ class BaseHistGradientBoosting(Estimator):
         held = HistHeldOut(X[aside], y[aside], w_out, self.n_iter_no_change, self.tol)
         return _LearningSplit(X[keep], y[keep], w_in, held)
 
+    def _bins(self) -> Bins:
+        named = self.is_categorical_
+        return Bins(self.edges_, np.zeros(len(self.edges_), bool) if named is None else named)
+
     def _raw_predict(self, X: ArrayLike) -> Floats:
         """Scores (N,) or (N, K) before the link."""
         Z = self._check_X(X, allow_nan=True)
-        bins = Bins(self.edges_, self.is_categorical_)
+        bins = self._bins()
         K = len(self.baseline_)
         raw = self.baseline_ + sum_of_trees(self.trees_, Z, bins, K)
         return raw[:, 0] if K == 1 else raw
 
     def _staged_raw(self, X: ArrayLike) -> Iterator[Floats]:
         Z = self._check_X(X, allow_nan=True)
-        bins = Bins(self.edges_, self.is_categorical_)
+        bins = self._bins()
         K = len(self.baseline_)
         raw = np.tile(self.baseline_, (len(Z), 1))
         for i in range(0, len(self.trees_.root), K):
@@ -239,7 +243,7 @@ class BaseHistGradientBoosting(Estimator):
     def _check_loaded(self) -> None:
         trees, D, M = self.trees_, self.n_features_in_, len(self.trees_.child)
         same = all(len(a) == M for a in trees[1:6] + trees[7:])
-        if not same or len(self.edges_) != D or self.is_categorical_.shape != (D,):
+        if not same or len(self.edges_) != D or self._bins().categorical.shape != (D,):
             raise ValueError("trees_ and edges_ must agree in length")
         # a child stands behind its parent, so that every walk ends
         child, own = trees.child, np.arange(M)
