@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from .checks import exact_log
 from .e_step import CHUNK, Data, Model, log_model
-from .lane_policy import Words
+from .lane_policy import Which, Words
 from .lane_viterbi import WIDEST, lane_viterbi, quantised, row_tags
 from .lanes import Segment, blocks, sums_by_sequence
 from .viterbi import viterbi
@@ -55,14 +55,18 @@ def _words(model: Model, data: Data) -> Words:
     K = len(model.startprob)
     tags = row_tags(K)
 
-    def words(segment: Segment, first: int) -> Iterator[Ints]:
-        n = segment.alive
+    def words(segment: Segment, first: int, which: Which) -> Iterator[Ints]:
+        every = segment.alive
+        n = len(np.arange(every)[which])
         stride = _steps_at_a_time(model, data, n)
         block = np.empty((K, n), dtype=np.int64)
         for begin in range(first, segment.stop, stride):
-            column = segment.column + (begin - segment.first) * n
-            stop = column + min(stride, segment.stop - begin) * n
-            log_b, codes = model.emission.log_table(data.observations[..., column:stop])
+            column = segment.column + (begin - segment.first) * every
+            stop = column + min(stride, segment.stop - begin) * every
+            x = data.observations[..., column:stop]
+            if n < every:
+                x = x.reshape(*x.shape[:-1], -1, every)[..., which].reshape(*x.shape[:-1], -1)
+            log_b, codes = model.emission.log_table(x)
             top = log_b.max(axis=0)
             table = quantised(log_b - np.where(top > -np.inf, top, 0.0), K)[::-1] + tags
             if codes is None:

@@ -25,10 +25,11 @@ from numpy.typing import NDArray
 
 from .lanes import Lanes, Segment
 
-__all__ = ["Words", "best_entries", "learn_ways", "ways_that_stay"]
+__all__ = ["Which", "Words", "best_entries", "learn_ways", "ways_that_stay"]
 
 Ints = NDArray[np.int64]
-Words = Callable[[Segment, int], Iterator[Ints]]
+Which = slice | Ints  # lanes
+Words = Callable[[Segment, int, Which], Iterator[Ints]]
 
 UNKNOWN = -(1 << 58)  # below any score; two of them are still a number
 ROUNDING = 1 << 16  # 6e-8 nats: more than sums of doubles can be wrong by
@@ -67,7 +68,7 @@ def ways_that_stay(lanes: Lanes, A: Ints, words: Words, tags: Ints, score_bit: i
     for segment in lanes.segments:
         n = segment.alive
         y, most, gap = Y[:, :n].copy(), lead[..., :n].copy(), np.empty((K, K, n))
-        for t, b_t in enumerate(words(segment, segment.first), start=segment.first):
+        for t, b_t in enumerate(words(segment, segment.first, slice(None)), start=segment.first):
             if t:
                 np.subtract(y[:, None], y, out=gap)
                 np.maximum(most, gap, out=most)
