@@ -110,6 +110,44 @@ def test_a_few_lanes_of_vectors_are_decoded_again_from_their_own_observations(
     assert any(few)
 
 
+@pytest.mark.parametrize(
+    ("K", "stay", "concentration", "most"),
+    [
+        (8, 0.999, 300.0, 2),
+        (8, 0.999, 30.0, 2),
+        (8, 0.9, 3.0, 3),
+        (16, 0.9, 3.0, 3),
+        (16, 0.99, 300.0, 3),
+    ],
+)
+def test_few_passes_take_all_lanes_whatever_emissions_say(
+    K: int, stay: float, concentration: float, most: int, monkeypatch: Any
+) -> None:
+    """The guess is one of them."""
+    whole_passes: list[int] = []
+    whole = byhand.hmm.lane_viterbi._pass
+
+    def counted(lanes: Any, A: Any, words: Any, entry: Any, which: Any, *a: Any, **o: Any) -> Any:
+        whole_passes.append(isinstance(which, slice))
+        return whole(lanes, A, words, entry, which, *a, **o)
+
+    def refuse(*args: Any) -> Any:
+        raise AssertionError("the certificate failed")
+
+    monkeypatch.setattr(byhand.hmm.lane_viterbi, "_pass", counted)
+    monkeypatch.setattr(byhand.hmm.best_paths, "viterbi", refuse)
+    for seed in range(3):
+        rng = np.random.default_rng([K, seed])
+        A = stay * np.eye(K) + (1 - stay) * rng.dirichlet(np.ones(K), K)
+        B = rng.dirichlet(np.full(SYMBOLS, concentration), K)
+        x = rng.integers(0, SYMBOLS, (20000, 1)).astype(float)
+        model = Model(np.full(K, 1 / K), A, CategoricalEmission(B))
+        data = lay_out(x, np.array([15000, 5000]), None, model.emission, K * K)
+        whole_passes.clear()
+        best_paths(model, data)
+        assert sum(whole_passes) <= most
+
+
 def test_lanes_that_are_taken_some_at_a_time_give_the_same_paths(monkeypatch: Any) -> None:
     rng = np.random.default_rng(0)
     K = 5
