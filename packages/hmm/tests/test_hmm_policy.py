@@ -16,7 +16,7 @@ from byhand.hmm import viterbi
 from byhand.hmm.best_paths import best_paths
 from byhand.hmm.categorical import CategoricalEmission
 from byhand.hmm.e_step import Model, lay_out
-from byhand.hmm.lane_policy import best_entries, ways_that_stay
+from byhand.hmm.lane_policy import UNKNOWN, best_entries, ways_that_stay
 from byhand.hmm.lane_viterbi import quantised, row_tags
 from byhand.hmm.lanes import lay_lanes
 
@@ -103,6 +103,15 @@ def test_entries_by_ways_are_the_best_of_all_ways_up_to_a_lane() -> None:
             expected = np.array([max(end[i] + A[i, j] for i in range(K)) for j in range(K)])
             assert_array_equal(entry[:, c], expected - expected.max())
         assert_array_equal(entry[:, of_sequence[0]], pi)
+
+
+def test_entries_are_right_where_sums_of_unknown_ways_would_wrap_around() -> None:
+    """The ways of 32 lanes would add up to the lowest integer of all, or to 4 less than that."""
+    lanes = lay_lanes(np.array([69000]), 2)
+    assert int(lanes.n_lanes**0.5) == 32  # lanes of a group
+    ways = np.full((lanes.n_lanes, 2, 2), UNKNOWN + 5)
+    entry = best_entries(lanes, ways, np.zeros(2, np.int64), np.array([[-5, -9], [-5, -9]]))
+    assert (entry[:, lanes.cut] == [[0], [-4]]).all()
 
 
 def test_ways_that_stay_or_change_once_have_the_scores_of_their_paths(random_model: Any) -> None:

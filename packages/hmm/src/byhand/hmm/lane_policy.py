@@ -32,6 +32,7 @@ Which = slice | Ints  # lanes
 Words = Callable[[Segment, int, Which], Iterator[Ints]]
 
 UNKNOWN = -(1 << 58)  # below any score; two of them are still a number
+WIDEST_JOINED = 8  # states: with more, joining lanes costs as much as taking them one by one
 ROUNDING = 1 << 16  # 6e-8 nats: more than sums of doubles can be wrong by
 
 
@@ -43,15 +44,44 @@ def learn_ways(ways: Ints, origin: Ints, scores: Ints, entry: Ints) -> None:
 
 
 def best_entries(lanes: Lanes, ways: Ints, pi: Ints, A: Ints) -> Ints:
-    """Scores (K, C) with which each lane begins: pi, or by the best ways up to it, less the top."""
-    into = ways[:, :, 0, None] + A[0]  # (C, K, K) from entry to the entry of the next lane
-    for row in range(1, len(A)):
-        np.maximum(into, ways[:, :, row, None] + A[row], out=into)
-    entry = np.repeat(pi[:, None], lanes.n_lanes, axis=1)
-    for c, before in zip(lanes.cut.tolist(), lanes.before.tolist(), strict=True):
-        e = np.maximum.reduce(entry[:, before, None] + into[before], axis=0)
-        entry[:, c] = e - np.maximum.reduce(e)
-    return entry
+    """Scores (K, C) with which each lane begins: pi, or by the best ways up to it, less the top.
+
+    Lanes are joined R at a time, all such groups side by side, and the groups one by one: for two
+    states and 1,266 lanes a fifth of the time of taking all of them one by one.
+    """
+    (C, K, _), first = ways.shape, lanes.first_of_sequence
+    R = max(1, int(C**0.5)) if K <= WIDEST_JOINED else 1
+    ways = ways[lanes.by_sequence]  # (C, K, K)
+    link = ways[:, :, 0, None] + A[0]  # from the entry of a lane to that of the next
+    for row in range(1, K):
+        np.maximum(link, ways[:, :, row, None] + A[row], out=link)
+    link[first[1:] - 1] = pi  # a sequence forgets those before it
+    link = np.concatenate([link, np.zeros((-C % R, K, K), np.int64)]).reshape(-1, R, K, K)
+    through = link[:, 0]  # (C / R, K, K) of each group
+    for r in range(1, R):
+        through = _best_sums(through, link[:, r])
+        through = np.maximum(through - through.max(axis=(1, 2), keepdims=True), UNKNOWN)
+    begin = np.repeat(pi[None], len(link), axis=0)  # (C / R, K)
+    for g in range(1, len(link)):
+        e = np.maximum.reduce(begin[g - 1, :, None] + through[g - 1], axis=0)
+        begin[g] = e - np.maximum.reduce(e)
+    entry = np.empty((len(link), R, K), dtype=np.int64)
+    for r in range(R):
+        entry[:, r] = begin
+        begin = _best_sums(begin[:, None], link[:, r])[:, 0]
+        begin -= begin.max(axis=1, keepdims=True)
+    out = np.empty((K, C), dtype=np.int64)
+    out[:, lanes.by_sequence] = entry.reshape(-1, K)[:C].T
+    out[:, lanes.by_sequence[first]] = pi[:, None]
+    return out
+
+
+def _best_sums(a: Ints, b: Ints) -> Ints:
+    """Products (G, I, J) in (max, +) of a (G, I, K) and b (G, K, J)."""
+    out = a[:, :, 0, None] + b[:, None, 0]
+    for k in range(1, a.shape[2]):
+        np.maximum(out, a[:, :, k, None] + b[:, None, k], out=out)
+    return np.asarray(out)
 
 
 def ways_that_stay(lanes: Lanes, A: Ints, words: Words, tags: Ints, score_bit: int) -> Ints:
