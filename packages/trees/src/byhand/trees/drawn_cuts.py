@@ -43,13 +43,13 @@ __all__ = [
 LookAt = Callable[[Ints, Ints, Nodes, Places], Cuts]
 
 # Rows times lines that are looked at together: more do not fit into the cache, fewer pay for calls.
-DRAWN_BLOCK = 48_000
+DRAWN_BLOCK = 40_000
 
 
 class RowCodes(NamedTuple):
     """Where each row stands in each line."""
 
-    of_row: Ints  # (N, V) rank of its value: a row's codes share a cache line
+    of_line: Ints  # (V, N) rank of each row's value
     tied: bool  # some rows share a value
 
 
@@ -65,11 +65,11 @@ def target_of_rows(target: Target, rows: Ints) -> Target:
 
 def row_codes(lines: Presorted, n: int) -> RowCodes:
     """Codes of the n rows of X."""
-    codes = np.zeros((n, len(lines.packed)), dtype=np.int32)
+    codes = np.zeros((len(lines.packed), n), dtype=np.int32)
     for v, line in enumerate(lines.packed):
         rank = lines.codes(line)
         rank = np.arange(len(line)) if rank is None else rank + int(lines.nan_first[v])
-        codes[lines.rows(line), v] = rank
+        codes[v, lines.rows(line)] = rank
     return RowCodes(codes, bool(lines.tied.any()))
 
 
@@ -192,12 +192,12 @@ def _best_of_sorted(
     limits: Limits,
 ) -> Cuts:
     """Sort the rows of each node by each of its lines (q, S), and score all cuts."""
-    S, m, (N, V) = line.shape[1], len(rows), codes.of_row.shape
+    S, m, N = line.shape[1], len(rows), codes.of_line.shape[1]
     code_bits = N.bit_length()
     bits = code_bits + (S - 1).bit_length()
-    index = line.take(places.node, axis=1)
-    index += rows % N * V
-    key: Ints = codes.of_row.ravel().take(index).astype(np.uint32 if bits <= 32 else np.int64)
+    index = (line * N).take(places.node, axis=1)
+    index += rows % N
+    key: Ints = codes.of_line.ravel().take(index).astype(np.uint32 if bits <= 32 else np.int64)
     key |= places.node.astype(key.dtype) << code_bits  # node | code
     order = sorted_by_digits(key, bits)
     in_order = key.ravel().take(order) if codes.tied else None

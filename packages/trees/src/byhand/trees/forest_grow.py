@@ -21,6 +21,7 @@ from .class_counts import ClassTarget
 from .cuts import best_cuts
 from .drawn_cuts import drawn_cuts, row_codes
 from .ensemble import Forest, join_forests, tree_at
+from .freed_memory import keep_freed_memory
 from .grow import CutFinder, grow
 from .limits import Limits
 from .moments import Floats, Ints, RealTarget, Target
@@ -59,6 +60,7 @@ def bootstrap_counts(seed: int, n_samples: int, n_drawn: int) -> Ints:
 def grow_batch(batch: Batch) -> Forest:
     """Grow the trees of a batch."""
     n, B = len(batch.X), len(batch.seeds)
+    keep_freed_memory(32 * n * B)
     weight = None if batch.weight is None else np.tile(batch.weight, (B, 1))
     if batch.n_drawn:
         counts = [bootstrap_counts(int(seed), n, batch.n_drawn) for seed in batch.seeds]

@@ -23,10 +23,11 @@ from numpy.typing import NDArray
 from byhand.utils.execute import Executor, map_reduce
 
 from .binning import Bins, Codes
+from .freed_memory import keep_freed_memory
 from .hist_gain import GrowthLimits
 from .hist_grow import GrownTree, grow_histogram_tree
 from .hist_loss import loss_and_slopes
-from .hist_trees import HistTrees, join_trees, keep_freed_memory, sum_of_trees
+from .hist_trees import HistTrees, join_trees, sum_of_trees
 from .losses import Loss, QuantileLoss
 
 __all__ = ["Boosted", "HistHeldOut", "boost_histograms"]

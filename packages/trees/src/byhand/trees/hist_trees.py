@@ -19,9 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .binning import MISSING, Bins
+from .freed_memory import keep_freed_memory
 from .hist_grow import GrownTree
 
-__all__ = ["HistTrees", "join_trees", "keep_freed_memory", "sum_of_trees"]
+__all__ = ["HistTrees", "join_trees", "sum_of_trees"]
 
 Floats = NDArray[np.float64]
 Int64s = NDArray[np.int64]
@@ -138,18 +139,6 @@ def sum_of_trees(trees: HistTrees, X: Floats, bins: Bins, n_scores: int) -> Floa
         leaf = _walk_down(trees, rows).reshape(T // n_scores, n_scores, len(rows))
         out[first : first + step] = trees.value.take(leaf).sum(axis=0).T
     return out
-
-
-def keep_freed_memory(n_bytes: int = 0) -> None:
-    """Let the C library keep twice so much of what is freed, or 4 MiB, for the next step to use.
-
-    glibc gives freed memory back to the system beyond twice the largest block that it ever got back
-    itself (mallopt(3), M_MMAP_THRESHOLD), and the system zeroes every page that is taken anew. That
-    was a sixth of the time of 100 trees of 100,000 samples, and half of a prediction for 10,000.
-    The block is never touched.
-    """
-    block = np.empty(max(n_bytes, 2**21), dtype=np.uint8)
-    del block
 
 
 def _walk_down(trees: HistTrees, X: Floats) -> Int64s:
