@@ -13,9 +13,12 @@ from __future__ import annotations
 
 import ast
 import builtins
-import doctest
 import re
 from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import doctest
 
 __all__ = ["lines_without_place"]
 
@@ -44,11 +47,13 @@ def lines_without_place(node: ast.stmt, lines: list[str], known: Collection[str]
     >>> lines_without_place(ast.parse(text).body[0], text.splitlines(), {"f"})
     {3, 4}
     """
+    from doctest import DocTestParser  # here: a third of what importing this package takes
+
     dropped: set[int] = set()
     for docstring in _docstrings(node):
         first, last = docstring.lineno, docstring.end_lineno or docstring.lineno
         inside = lines[first - 1 : last]
-        found = doctest.DocTestParser().get_examples("\n".join(inside) + "\n")
+        found = DocTestParser().get_examples("\n".join(inside) + "\n")
         if _needs_more(found, known):
             start = next((i for i, line in enumerate(inside) if line.strip() == "Examples"), None)
             start = found[0].lineno if start is None else start
