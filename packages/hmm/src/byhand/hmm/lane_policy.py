@@ -66,10 +66,11 @@ def best_entries(lanes: Lanes, ways: Ints, pi: Ints, A: Ints) -> Ints:
         e = np.maximum.reduce(begin[g - 1, :, None] + through[g - 1], axis=0)
         begin[g] = e - np.maximum.reduce(e)
     entry = np.empty((len(link), R, K), dtype=np.int64)
-    for r in range(R):
-        entry[:, r] = begin
-        begin = _best_sums(begin[:, None], link[:, r])[:, 0]
+    entry[:, 0] = begin
+    for r in range(1, R):
+        begin = _best_sums(begin[:, None], link[:, r - 1])[:, 0]
         begin -= begin.max(axis=1, keepdims=True)
+        entry[:, r] = begin
     out = np.empty((K, C), dtype=np.int64)
     out[:, lanes.by_sequence] = entry.reshape(-1, K)[:C].T
     out[:, lanes.by_sequence[first]] = pi[:, None]
